@@ -1,0 +1,1 @@
+"""One module per paper: its figures and claims, printed beside what is found here."""

@@ -1,0 +1,1 @@
+"""What is given: data classes, units, validation, loaders, generators and the shipped library."""

@@ -1,0 +1,1 @@
+"""The shipped instances, one Data Package folder each."""

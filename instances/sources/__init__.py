@@ -1,0 +1,1 @@
+"""Where data comes from: own series, packages on PyPI, and declared generators."""

@@ -1,0 +1,296 @@
+"""Turning what a user gives into sound, read-only arrays, with every fault named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import Fault
+from .fields import Spec, readonly
+
+LISTED = 1000
+"""How many faults of one kind in one field are listed one by one; the rest is counted in a last entry."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Lengths of the index sets of a record, and the labels known for them."""
+
+    lengths: dict[str, int]
+    labels: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, specs: Mapping[str, Spec], values: Mapping[str, Any], outer: Mapping[str, np.ndarray]) -> Sizes:
+        """Collect lengths from labels where given, from array shapes elsewhere (the first array decides)."""
+        known: dict[str, np.ndarray] = dict(outer)
+        for name, spec in specs.items():
+            if spec.kind == "labels" and values.get(name) is not None:
+                known[name] = np.asarray(values[name]).ravel()
+        lengths = {name: len(found) for name, found in known.items()}
+        for name, spec in specs.items():
+            if spec.kind in ("labels", "scalar", "choice") or values.get(name) is None:
+                continue
+            for axis, size in zip(spec.index, np.shape(values[name]), strict=False):
+                lengths.setdefault(axis.removesuffix("+"), size - axis.endswith("+"))
+        for spec in specs.values():
+            for axis in spec.index:
+                if axis.endswith("+") and axis[:-1] in lengths:
+                    lengths.setdefault(axis, lengths[axis[:-1]] + 1)
+        return cls(lengths, known)
+
+    def row(self, index: tuple[str, ...], position: tuple[int, ...]) -> str:
+        """Name a row in the data's own labels."""
+        names = []
+        for axis, at in zip(index, position, strict=True):
+            found = self.labels.get(axis.removesuffix("+"))
+            if found is not None and at < len(found):
+                names.append(str(found[at]))
+            else:
+                names.append(f"{axis} {at}")
+        return ", ".join(names)
+
+
+def resolve(
+    specs: Mapping[str, Spec], values: Mapping[str, Any], outer: Mapping[str, np.ndarray], faults: list[Fault]
+) -> dict[str, Any]:
+    """Turn given values into what a record holds, appending whatever is wrong to ``faults``.
+
+    Parameters
+    ----------
+    specs : mapping
+        The declared fields.
+    values : mapping
+        What was given, by field name.
+    outer : mapping
+        Labels of index sets owned by another record.
+    faults : list of Fault
+        Receives every fault.
+
+    Returns
+    -------
+    dict
+        Resolved values by field name.
+    """
+    values = dict(values)
+    sizes = Sizes.of(specs, values, outer)
+    resolved: dict[str, Any] = {}
+    for name, spec in specs.items():
+        if spec.kind in ("scalar", "choice"):
+            resolved[name] = _setting(name, spec, values.get(name), faults)
+    for name, spec in specs.items():
+        if spec.kind == "labels":
+            resolved[name] = _labels(name, spec, values.get(name), sizes, resolved.get("dt_h"), faults)
+    for name, spec in specs.items():
+        if spec.kind in ("array", "reference", "choices"):
+            resolved[name] = _array(name, spec, values.get(name), sizes, faults)
+    for axis in {axis for spec in specs.values() for axis in spec.index if axis in sizes.labels}:
+        if sizes.lengths[axis] == 0:
+            faults.append(Fault(axis, axis, message=f"there is no {axis}", remedy=f"give at least one {axis}"))
+    return resolved
+
+
+def _setting(name: str, spec: Spec, value: Any, faults: list[Fault]) -> Any:
+    if value is None:
+        value = spec.default
+    if value is None:
+        faults.append(Fault("settings", name, message="is missing", remedy=f"give a number in {spec.unit}"))
+        return None
+    if spec.kind == "choice":
+        if value not in spec.values:
+            faults.append(Fault("settings", name, "", repr(value), "is unknown", f"choose one of {_or(spec.values)}"))
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        faults.append(Fault("settings", name, "", repr(value), "is no finite number", f"give it in {spec.unit}"))
+    else:
+        _check_bounds_of_setting(name, spec, number, faults)
+    return number
+
+
+def _check_bounds_of_setting(name: str, spec: Spec, number: float, faults: list[Fault]) -> None:
+    if spec.low is not None and number < spec.low:
+        faults.append(Fault("settings", name, "", f"{number:g}", f"is below {spec.low:g} {spec.unit}", "raise it"))
+    if spec.high is not None and number > spec.high:
+        faults.append(Fault("settings", name, "", f"{number:g}", f"is above {spec.high:g} {spec.unit}", "lower it"))
+
+
+def _or(words: tuple[str, ...]) -> str:
+    return ", ".join(repr(word) for word in words)
+
+
+def _labels(name: str, spec: Spec, value: Any, sizes: Sizes, dt_h: float | None, faults: list[Fault]) -> Any:
+    if value is None and spec.optional:
+        return None
+    if value is None:
+        count = sizes.lengths.get(name)
+        if count is None:
+            faults.append(Fault(name, name, message="no labels are given and no array shows how many there are"))
+            return None
+        made = _time_labels(count, dt_h or 1.0) if spec.time else [spec.pattern.format(i + 1) for i in range(count)]
+        sizes.labels[name] = np.array(made, dtype=object)
+        return readonly(sizes.labels[name])
+    raw = np.asarray(value)
+    if raw.ndim != 1:
+        faults.append(Fault(name, name, "", f"shape {raw.shape}", "labels must be a plain list"))
+        return None
+    if raw.dtype.kind == "M":
+        raw = np.datetime_as_string(raw, unit="m")
+    found = np.array([str(label) for label in raw.tolist()], dtype=object)
+    sizes.labels[name] = found
+    seen: dict[str, int] = {}
+    for position, label in enumerate(found):
+        if not label.strip() or label == "nan" or label == "None":
+            faults.append(Fault(name, name, f"{name} {position}", repr(label), "an empty label", "name it"))
+        elif "\n" in label or label != label.strip():
+            faults.append(
+                Fault(name, name, f"{name} {position}", repr(label), "blanks around it or a line break in it")
+            )
+        elif label in seen:
+            message = f"is a duplicate: rows {seen[label]} and {position} carry the same label"
+            faults.append(Fault(name, name, f"{name} {position}", repr(label), message, f"keep each {name} once"))
+        seen.setdefault(label, position)
+    if spec.time and len(found) and not faults:
+        _check_times(name, found, dt_h, faults)
+    return readonly(found)
+
+
+def _time_labels(count: int, dt_h: float) -> list[str]:
+    start = np.datetime64("2030-01-01T00:00:00")
+    step = np.timedelta64(round(dt_h * 3600), "s")
+    return [f"{time}Z" for time in np.datetime_as_string(start + step * np.arange(count), unit="s")]
+
+
+def _check_times(name: str, found: np.ndarray, dt_h: float | None, faults: list[Fault]) -> None:
+    import pandas as pd
+
+    times = pd.to_datetime(pd.Series(found, dtype=object), utc=True, format="ISO8601", errors="coerce")
+    for position in np.flatnonzero(times.isna())[:LISTED]:
+        remedy = "write ISO 8601, for example 2030-01-01T00:00Z"
+        faults.append(Fault(name, name, f"{name} {position}", repr(found[position]), "is no time stamp", remedy))
+    if times.isna().any() or dt_h is None or len(times) < 2:
+        return
+    step_h = np.diff(times.to_numpy()).astype("timedelta64[s]").astype(float) / 3600.0
+    for position in np.flatnonzero(np.abs(step_h - dt_h) > 1e-9)[:LISTED]:
+        gap = step_h[position]
+        what = "a gap" if gap > dt_h else "a duplicated or disordered time"
+        message = f"{what}: {gap:g} h after {found[position]}, where dt_h says {dt_h:g} h"
+        remedy = "fill or drop the gap, give times in UTC or with offsets, or correct dt_h"
+        faults.append(Fault(name, name, found[position + 1], "", message, remedy))
+
+
+def _array(name: str, spec: Spec, value: Any, sizes: Sizes, faults: list[Fault]) -> Any:
+    if value is None and spec.optional:
+        return None
+    shape = tuple(sizes.lengths.get(axis, -1) for axis in spec.index)
+    if value is None:
+        if spec.default is None:
+            faults.append(Fault(spec.table, name, message="is missing", remedy=f"give it in {spec.unit}"))
+            return None
+        if -1 in shape:
+            return None
+        filled = np.full(shape, spec.default, dtype=object if spec.dtype is str else spec.dtype)
+        return readonly(filled)
+    _check_alignment(name, spec, value, sizes, faults)
+    if spec.kind == "choices":
+        return _words(name, spec, np.array(value, dtype=object), shape, sizes, faults)
+    try:
+        found = np.array(value, dtype=float, order="C")
+    except (TypeError, ValueError):
+        # Objects of mixed kind: name the cells instead of giving up on the whole array.
+        _check_numbers(name, spec, value, sizes, faults)
+        return None
+    if found.shape != shape:
+        expected = " × ".join(f"{sizes.lengths.get(axis, '?')} {axis}s" for axis in spec.index)
+        faults.append(Fault(spec.table, name, "", f"shape {found.shape}", f"must hold {expected}"))
+        return None
+    _check_range(name, spec, found, sizes, faults)
+    if spec.dtype is int and np.isfinite(found).all():
+        _list(name, spec, found, found != np.floor(found), "is no whole number", "round it", sizes, faults)
+        found = found.astype(np.int64)
+        if spec.kind == "reference":
+            outside = (found < 0) | (found >= sizes.lengths.get(spec.to, 0))
+            _list(name, spec, found, outside, f"points at no {spec.to}", f"name a known {spec.to}", sizes, faults)
+    return readonly(found)
+
+
+def _words(
+    name: str, spec: Spec, found: np.ndarray, shape: tuple[int, ...], sizes: Sizes, faults: list[Fault]
+) -> np.ndarray | None:
+    if found.shape != shape:
+        faults.append(Fault(spec.table, name, "", f"shape {found.shape}", f"must have shape {shape}"))
+        return None
+    wrong = ~np.isin(found.astype(str), spec.values)
+    _list(name, spec, found, wrong, "is unknown", f"choose one of {_or(spec.values)}", sizes, faults)
+    return readonly(found)
+
+
+def _check_alignment(name: str, spec: Spec, value: Any, sizes: Sizes, faults: list[Fault]) -> None:
+    """Labelled input (a pandas object) must carry the record's labels in the record's order."""
+    axes = [getattr(value, attribute, None) for attribute in ("index", "columns")[: len(spec.index)]]
+    if not hasattr(value, "to_numpy") or any(axis is None for axis in axes):
+        return
+    for axis, given in zip(spec.index, axes, strict=False):
+        known = sizes.labels.get(axis)
+        texts = [str(label) for label in given]
+        if known is None or texts == [str(label) for label in known]:
+            continue
+        message = f"its {axis} labels are not those of the record, in its order"
+        faults.append(
+            Fault(spec.table, name, "", f"{texts[:3]}…", message, f"reindex it by {axis} or pass .to_numpy()")
+        )
+
+
+def _check_numbers(name: str, spec: Spec, value: Any, sizes: Sizes, faults: list[Fault]) -> None:
+    cells = np.array(value, dtype=object)
+    if cells.ndim != len(spec.index):
+        message = f"must be a regular array over {', '.join(spec.index)}"
+        faults.append(Fault(spec.table, name, "", f"shape {cells.shape}", message))
+        return
+    wrong = np.zeros(cells.shape, dtype=bool)
+    for position, cell in np.ndenumerate(cells):
+        try:
+            float(cell)
+        except (TypeError, ValueError):
+            wrong[position] = True
+    _list(name, spec, cells, wrong, "is no number", f"give it in {spec.unit}", sizes, faults)
+
+
+def _check_range(name: str, spec: Spec, found: np.ndarray, sizes: Sizes, faults: list[Fault]) -> None:
+    finite = np.isfinite(found)
+    remedy = "fill it from a better source or leave the row out on purpose"
+    _list(name, spec, found, ~finite, "is no finite number", remedy, sizes, faults)
+    if spec.low is not None:
+        message = "is negative" if spec.low == 0 else f"is below {spec.low:g} {spec.unit}"
+        remedy = "give surplus and need as two columns, both ≥ 0" if spec.low == 0 else f"give at least {spec.low:g}"
+        _list(name, spec, found, finite & (found < spec.low), message, remedy, sizes, faults)
+    if spec.high is not None:
+        message = f"is above {spec.high:g} {spec.unit}"
+        _list(name, spec, found, finite & (found > spec.high), message, f"give at most {spec.high:g}", sizes, faults)
+
+
+def _list(
+    name: str,
+    spec: Spec,
+    found: np.ndarray,
+    wrong: np.ndarray,
+    message: str,
+    remedy: str,
+    sizes: Sizes,
+    faults: list[Fault],
+) -> None:
+    """Append one fault per wrong cell, the first thousand by name."""
+    if not wrong.any():
+        return
+    positions = np.argwhere(wrong)
+    for position in positions[:LISTED]:
+        at = tuple(int(i) for i in position)
+        faults.append(Fault(spec.table, name, sizes.row(spec.index, at), str(found[at]), message, remedy))
+    if len(positions) > LISTED:
+        rest = f"{len(positions) - LISTED} further cells"
+        faults.append(Fault(spec.table, name, rest, "", message, remedy))

@@ -1,0 +1,1 @@
+"""What is asked: decisions, rules and mathematical programs."""

@@ -1,0 +1,1 @@
+"""The allocation problem: who gets how much of the pooled surplus?"""

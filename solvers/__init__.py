@@ -1,0 +1,1 @@
+"""How it is answered: methods, program runners, kernels, heuristics and certificates."""

@@ -1,0 +1,1 @@
+"""The rules of thumb people really use, one module per problem family."""

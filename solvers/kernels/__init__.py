@@ -1,0 +1,1 @@
+"""Fast closed-form and combinatorial kernels, named after what they compute."""
