@@ -1,0 +1,197 @@
+"""Methods side by side: every criterion, the gap to the tightest proved bound, and who proved it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from ..instances.errors import InfeasibleError, NotApplicable
+from ..instances.record import Instance
+from ..models.problem import Problem, problem_of
+from ..solvers.method import Call, Method, call, cells, default_calls
+from ..solvers.solution import GAP_TOLERANCE, Solution
+from ..solvers.solve import run_call
+from ..solvers.status import Status
+
+TIME_LIMIT_S = 60.0
+"""Time limit of each method in comparisons and experiments, where the caller sets none."""
+
+RUN_COLUMNS = ("method", "kind", "seed", "status", "build_seconds", "seconds", "reason", "exact_for", "feasible")
+
+
+def evaluate(
+    instance: Instance, chosen: Call, *, seed: int = 0, time_limit_s: float | None = TIME_LIMIT_S
+) -> pd.DataFrame:
+    """Run one method and judge it by every criterion.
+
+    Parameters
+    ----------
+    instance : Instance
+        What is given, nature already drawn.
+    chosen : Call
+        Method and options.
+    seed : int
+        Seed of the method.
+    time_limit_s : float, optional
+        Passed on where the method takes one.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per criterion: :data:`RUN_COLUMNS`, then ``criterion``, ``value``, ``bound`` and ``bound_by`` (what
+        this run's own prices or tree prove). A method that does not run has a status and a reason instead of values.
+    """
+    found = problem_of(instance)
+    entry = chosen.method
+    run: dict[str, Any] = {
+        "method": chosen.label,
+        "kind": entry.kind,
+        "seed": seed,
+        "status": "",
+        "build_seconds": math.nan,
+        "seconds": math.nan,
+        "reason": "",
+        "exact_for": " ".join(sorted(chosen.claims.exact_for)),
+        "feasible": chosen.claims.feasible,
+    }
+    solutions: dict[str, Solution] = {}
+    if entry.size_limit is not None and cells(instance) > entry.size_limit:
+        run["status"] = str(Status.TOO_LARGE)
+        run["reason"] = f"{cells(instance)} cells, runs up to {entry.size_limit}"
+    else:
+        try:
+            solution = run_call(instance, chosen, None, seed=seed, time_limit_s=time_limit_s)
+        except NotApplicable as error:
+            run |= {"status": str(Status.NOT_APPLICABLE), "reason": str(error)}
+        except InfeasibleError as error:
+            run |= {"status": str(Status.INFEASIBLE), "reason": str(error)}
+        except Exception as error:  # one failing method must not cost the others their rows
+            run |= {"status": str(Status.ERROR), "reason": f"{type(error).__name__}: {error}"}
+        else:
+            solutions["run"] = solution
+            run["build_seconds"] = solution.seconds["build"]
+            run["seconds"] = sum(solution.seconds.values())
+            run["status"] = str(solution.status)
+            run["reason"] = str(solution.report.violations[0]) if solution.report.violations else ""
+    return pd.DataFrame([run | _judged(found, solutions.get("run"), one.name) for one in found.criteria])
+
+
+def _judged(found: Problem, solution: Solution | None, criterion: str) -> dict[str, Any]:
+    if solution is None:
+        return {"criterion": criterion, "value": math.nan, "bound": math.nan, "bound_by": ""}
+    value = solution.report.criteria[criterion]
+    bound, by = solution.report.bounds.get(criterion, math.nan), "duality"
+    tree = solution.tree_bounds.get(criterion, math.nan)
+    if found.criterion(criterion).tighter(tree, bound):
+        bound, by = tree, "tree"
+    return {"criterion": criterion, "value": value, "bound": bound, "bound_by": "" if math.isnan(bound) else by}
+
+
+def assemble(instance: Instance, runs: pd.DataFrame, criteria: Sequence[str] | None = None) -> pd.DataFrame:
+    """Set runs of one instance side by side.
+
+    Parameters
+    ----------
+    instance : Instance
+        What was given.
+    runs : pandas.DataFrame
+        Rows of :func:`evaluate`, of any methods and seeds.
+    criteria : sequence of str, optional
+        Which criteria to show; all otherwise.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per method: ``method``, ``kind``, ``status``, ``seconds``, for each criterion ``c`` its value ``c``,
+        ``c_gap`` and ``c_bound_by``, then ``runs`` (seeds averaged over), ``exact_for`` (claimed), ``optimal_for``
+        (proved here), ``conflict`` and ``reason``. A gap is a mean over seeds; rows that break a rule have none.
+    """
+    found = problem_of(instance)
+    shown = [found.criterion(name) for name in criteria] if criteria is not None else list(found.criteria)
+    rows = []
+    bounds = {one.name: _tightest(found, runs, one.name) for one in found.criteria}
+    for label, group in runs.groupby("method", sort=False):
+        first = group.iloc[0]
+        statuses = list(dict.fromkeys(group["status"]))
+        keeps_rules = not {str(Status.VIOLATED)} & set(statuses)
+        row = {
+            "method": label,
+            "kind": first["kind"],
+            "status": ", ".join(statuses),
+            "seconds": group["seconds"].mean(),
+        }
+        optimal, conflicts = [], []
+        for one in found.criteria:
+            values = group.loc[group["criterion"] == one.name, "value"]
+            bound, by = bounds[one.name]
+            gaps = [one.gap(instance, value, bound) if keeps_rules else math.nan for value in values]
+            gap = float(pd.Series(gaps, dtype=float).mean())
+            if gaps and max(abs(g) for g in gaps) <= GAP_TOLERANCE:
+                optimal.append(one.name)
+            if any(g < -GAP_TOLERANCE for g in gaps):
+                conflicts.append(f"{label} beats the bound on {one.name} proved by {by}")
+            if one in shown:
+                row |= {one.name: values.mean(), f"{one.name}_gap": gap, f"{one.name}_bound_by": by}
+        row |= {"runs": group["seed"].nunique(), "exact_for": first["exact_for"], "optimal_for": " ".join(optimal)}
+        row |= {"conflict": "; ".join(conflicts), "reason": first["reason"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _tightest(found: Problem, runs: pd.DataFrame, criterion: str) -> tuple[float, str]:
+    """Tightest bound on a criterion that any of the runs proved, and who proved it."""
+    one = found.criterion(criterion)
+    best, by = math.nan, ""
+    for row in runs[runs["criterion"] == criterion].itertuples():
+        if one.tighter(row.bound, best):
+            best, by = row.bound, f"{row.bound_by} ({row.method})"
+    return best, by
+
+
+def compare(
+    instance: Instance,
+    methods: Sequence[str | Method | Call] | None = None,
+    criteria: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    *,
+    time_limit_s: float | None = TIME_LIMIT_S,
+) -> pd.DataFrame:
+    """Run methods on an instance and set them side by side.
+
+    Parameters
+    ----------
+    instance : Instance
+        What is given.
+    methods : sequence of str, optional
+        Methods, each ``"name"`` or ``"name(option=value)"``; the whole menu with all variants otherwise.
+    criteria : sequence of str, optional
+        Which criteria to show; all otherwise.
+    seeds : sequence of int
+        Seeds; methods that draw nothing run once.
+    time_limit_s : float, optional
+        Limit of each run, for methods that can be stopped.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See :func:`assemble`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method, option or criterion.
+    """
+    found = problem_of(instance)
+    for name in criteria or ():
+        found.criterion(name)
+    calls = default_calls(found.name) if methods is None else [call(found.name, one) for one in methods]
+    nature = instance.realise(seeds[0])
+    runs = [
+        evaluate(nature, chosen, seed=seed, time_limit_s=time_limit_s)
+        for chosen in calls
+        for seed in (seeds if chosen.method.takes("seed") else seeds[:1])
+    ]
+    return assemble(nature, pd.concat(runs, ignore_index=True), criteria)

@@ -1,0 +1,345 @@
+"""The menu of methods: how a method is declared, named and found."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from ..instances.fields import specs
+from ..instances.record import Decision, Instance
+from ..models.problem import problem, problems
+from .status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["program", "kernel", "heuristic"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a method returns when it has more to say than its decision.
+
+    Parameters
+    ----------
+    decision : Decision
+        What it decided.
+    prices : Decision, optional
+        Shadow prices, a proposal from which the rules compute bounds.
+    status : Status, optional
+        What a solver said; kernels and heuristics leave it out.
+    bounds : mapping of str to float
+        Bounds proved by a solver's tree, by criterion.
+    build_seconds : float
+        Part of the run spent on stating the program rather than on solving it.
+    notes : tuple of str
+        What a reader of the solution should know.
+    """
+
+    decision: Decision
+    prices: Decision | None = None
+    status: Status | None = None
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    build_seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a method says of itself, and what the tests hold it to.
+
+    Parameters
+    ----------
+    exact_for : frozenset of str
+        Criteria whose optimum it finds.
+    feasible : bool
+        Whether its decisions keep all rules; False for printed variants of wrong algorithms.
+    """
+
+    exact_for: frozenset[str] = frozenset()
+    feasible: bool = True
+
+
+@dataclass(frozen=True)
+class Method:
+    """One entry on a problem's menu.
+
+    Parameters
+    ----------
+    name, problem : str
+        Its name and the problem it answers.
+    kind : {"program", "kernel", "heuristic"}
+        How it answers.
+    run : callable
+        ``run(instance, *, seed, time_limit_s, **options) -> Decision | Answer``; ``seed`` and ``time_limit_s`` are
+        passed only where declared.
+    claims : Claims
+        What it claims with any options but those of a variant.
+    variants : mapping of str to Claims
+        Values of the option ``variant`` that claim something else; each is a row of its own in comparisons.
+    size_limit : int, optional
+        Cells of the instance (:func:`cells`) beyond which a program is known to exceed a minute.
+    """
+
+    name: str
+    problem: str
+    kind: Kind
+    run: Callable[..., Any]
+    claims: Claims
+    variants: Mapping[str, Claims] = field(default_factory=dict)
+    size_limit: int | None = None
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """Options by name, with their defaults."""
+        parameters = list(inspect.signature(self.run).parameters.values())[1:]
+        return {p.name: p.default for p in parameters if p.name not in ("seed", "time_limit_s")}
+
+    def takes(self, name: str) -> bool:
+        """Whether ``run`` declares a parameter of this name."""
+        return name in inspect.signature(self.run).parameters
+
+    @property
+    def summary(self) -> str:
+        """First line of its description."""
+        return (inspect.getdoc(self.run) or "").partition("\n")[0]
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of its own source, which tells an edited method of a user from its former self."""
+        try:
+            source = inspect.getsource(self.run)
+        except (OSError, TypeError):
+            source = repr(self.run)
+        return hashlib.sha256(source.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A method with its options, written ``"greedy(service_level=0.5)"``."""
+
+    method: Method
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """How it is written: the name alone where no option is set."""
+        if not self.options:
+            return self.method.name
+        options = ", ".join(f"{name}={value!r}" for name, value in sorted(self.options.items()))
+        return f"{self.method.name}({options})"
+
+    @property
+    def claims(self) -> Claims:
+        """What is claimed with these options."""
+        variant = str(self.options.get("variant", self.method.options.get("variant")))
+        return self.method.variants.get(variant, self.method.claims)
+
+
+_MENUS: dict[str, dict[str, Method]] = {}
+
+
+def method(
+    problem_name: str,
+    *,
+    kind: Kind = "heuristic",
+    exact_for: Collection[str] = (),
+    feasible: bool = True,
+    variants: Mapping[str, Claims] | None = None,
+    size_limit: int | None = None,
+    name: str | None = None,
+) -> Callable[[F], F]:
+    """Put a function on the menu of a problem; works in a user's script as on the project's own menus.
+
+    Parameters
+    ----------
+    problem_name : str
+        The problem, for example ``"allocation"``.
+    kind : {"program", "kernel", "heuristic"}
+        How it answers.
+    exact_for : collection of str
+        Criteria whose optimum it claims to find.
+    feasible : bool
+        Whether its decisions keep all rules.
+    variants : mapping of str to Claims, optional
+        Values of its option ``variant`` that claim something else.
+    size_limit : int, optional
+        Cells beyond which a program is not run by comparisons and experiments.
+    name : str, optional
+        Name on the menu; the function's own by default.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the function unchanged.
+
+    Raises
+    ------
+    ValueError
+        For an unknown problem or criterion, a name that is taken, or a size limit of anything but a program.
+    """
+
+    def register(function: F) -> F:
+        found = problem(problem_name)
+        claims = Claims(frozenset(exact_for), feasible)
+        for criterion in claims.exact_for:
+            found.criterion(criterion)
+        if size_limit is not None and kind != "program":
+            raise ValueError("only a program may declare a size limit: kernels and heuristics run on every instance")
+        entry = Method(
+            name or function.__name__, problem_name, kind, function, claims, dict(variants or {}), size_limit
+        )
+        menu_ = menu(problem_name) if _is_foreign(function) else _MENUS.setdefault(problem_name, {})
+        earlier = menu_.get(entry.name)
+        if earlier is not None and not (_is_foreign(earlier.run) and earlier.run.__module__ == function.__module__):
+            raise ValueError(f"{problem_name} has a method {entry.name!r} already; choose another name")
+        menu_[entry.name] = entry
+        return function
+
+    return register
+
+
+def _is_foreign(function: Callable[..., Any]) -> bool:
+    """Whether a function comes from outside the project, for example a user's script."""
+    return not function.__module__.startswith(f"{__package__}.")
+
+
+def menu(problem_name: str) -> dict[str, Method]:
+    """All methods of a problem by name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown problem.
+    """
+    found = problem(problem_name)
+    importlib.import_module(f"{__package__}.{found.family}")
+    return _MENUS.setdefault(problem_name, {})
+
+
+def call(problem_name: str, spelling: str | Method | Call, **options: Any) -> Call:
+    """Read ``"name"`` or ``"name(option=value)"`` and check its options.
+
+    Parameters
+    ----------
+    problem_name : str
+        Whose menu is meant.
+    spelling : str, Method or Call
+        The method; options in the text are Python literals.
+    **options
+        Further options, over those of the text.
+
+    Returns
+    -------
+    Call
+
+    Raises
+    ------
+    ValueError
+        For an unknown method or option, naming the known ones, or a text that cannot be read.
+    """
+    if isinstance(spelling, Call):
+        chosen, given = spelling.method, dict(spelling.options)
+    elif isinstance(spelling, Method):
+        chosen, given = spelling, {}
+    else:
+        name, given = _parse(str(spelling))
+        known = menu(problem_name)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(f"unknown method {name!r} of {problem_name}{hint}; known: {', '.join(known)}")
+        chosen = known[name]
+    given |= options
+    for option in given:
+        if option not in chosen.options:
+            valid = ", ".join(chosen.options) or "none"
+            raise ValueError(f"method {chosen.name!r} has no option {option!r}; valid: {valid}")
+    return Call(chosen, given)
+
+
+def _parse(spelling: str) -> tuple[str, dict[str, Any]]:
+    wrong = ValueError(f"cannot read the method {spelling!r}; write name or name(option=value, …)")
+    try:
+        tree = ast.parse(spelling.strip(), mode="eval").body
+        if isinstance(tree, ast.Name):
+            return tree.id, {}
+        if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.args:
+            raise wrong
+        return tree.func.id, {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in tree.keywords}
+    except (SyntaxError, ValueError):
+        raise wrong from None
+
+
+def default_calls(problem_name: str) -> list[Call]:
+    """Every method of a problem with its default options, and each of its variants."""
+    calls = []
+    for entry in menu(problem_name).values():
+        calls.append(Call(entry))
+        calls.extend(Call(entry, {"variant": variant}) for variant in entry.variants)
+    return calls
+
+
+def methods(problem_name: str | None = None) -> pd.DataFrame:
+    """All methods on the menus.
+
+    Parameters
+    ----------
+    problem_name : str, optional
+        A problem or a family; all otherwise.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``family``, ``problem``, ``method``, ``kind``, ``exact_for``, ``feasible``, ``options``, ``summary``; a
+        variant that claims something else has a row of its own.
+
+    Raises
+    ------
+    ValueError
+        For an unknown problem or family.
+    """
+    import pandas as pd
+
+    names = [found.name for found in problems()] if problem_name is None else [problem(problem_name).name]
+    rows = [
+        {
+            "family": name.partition(".")[0],
+            "problem": name,
+            "method": chosen.label,
+            "kind": chosen.method.kind,
+            "exact_for": " ".join(sorted(chosen.claims.exact_for)),
+            "feasible": chosen.claims.feasible,
+            "options": ", ".join(f"{option}={default!r}" for option, default in chosen.method.options.items()),
+            "summary": chosen.method.summary,
+        }
+        for name in names
+        for chosen in default_calls(name)
+    ]
+    return pd.DataFrame(rows)
+
+
+def cells(instance: Instance) -> int:
+    """Size of an instance for size limits: the length of its longest table."""
+    sizes = instance.sizes
+    longest = 1
+    for spec in _array_specs(instance):
+        length = 1
+        for axis in spec:
+            length *= sizes[axis]
+        longest = max(longest, length)
+    return longest
+
+
+def _array_specs(instance: Instance) -> list[tuple[str, ...]]:
+    return [
+        spec.index for name, spec in specs(type(instance)).items() if spec.index and getattr(instance, name) is not None
+    ]
