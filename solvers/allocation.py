@@ -1,0 +1,176 @@
+"""The menu of allocation: every method on one page, with its claim.
+
+Source: Kouvelas et al., sections IV-B (strategies) and the theorems of ``docs/mathematics/allocation.md``. Optima:
+``water_filling`` maximises social welfare, ``game_theoretic`` weighted fairness, ``equal_water_filling`` the social
+welfare ratio, ``smallest_first`` the number of consumers fully served.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..instances.allocation import AllocationInstance
+from ..instances.errors import NotApplicable
+from ..models.allocation.decision import AllocationDecision, AllocationPrices
+from .method import Answer, Claims, method
+
+PRINTED = {"printed": Claims(feasible=False)}
+"""Algorithms and formulas exactly as the paper prints them; what is wrong with them is in the table of errata."""
+
+
+def _paired(instance: AllocationInstance, pairing: object) -> AllocationDecision:
+    """Decision of a strategy that makes prosumer–consumer pairs."""
+    return AllocationDecision(
+        instance=instance,
+        allocated_kwh=pairing.allocated_kwh,
+        pair_interval=pairing.pair_interval,
+        pair_prosumer=pairing.pair_prosumer,
+        pair_consumer=pairing.pair_consumer,
+        pair_kwh=pairing.pair_kwh,
+    )
+
+
+def _decided(instance: AllocationInstance, allocated_kwh: np.ndarray, *, pairs: bool) -> AllocationDecision:
+    """Decision of a strategy of the central controller, with pairs that realise it where they are asked for."""
+    from .heuristics.allocation import pair_up
+
+    if not pairs:
+        return AllocationDecision(instance=instance, allocated_kwh=allocated_kwh)
+    stored = np.flatnonzero(allocated_kwh.sum(axis=1) > instance.supply_kwh * (1.0 + 1e-9))
+    if stored.size:
+        when = instance.interval[stored[0]]
+        raise NotApplicable(f"interval {when}: energy from the store has no prosumer to be paired with")
+    return _paired(instance, pair_up(allocated_kwh, instance.excess_kwh))
+
+
+def _prices(instance: AllocationInstance, energy_price: np.ndarray) -> AllocationPrices:
+    return AllocationPrices(instance=instance, energy_price=energy_price)
+
+
+@method("allocation", kind="kernel", exact_for={"social_welfare", "grid_import_kwh"}, variants=PRINTED)
+def water_filling(instance: AllocationInstance, *, variant: str = "corrected", pairs: bool = False) -> Answer:
+    """Water-filling strategy (Algorithm 2): lowest ratio of deficiency to weight first; pairs=True adds who gives."""
+    from .heuristics.printed_allocation import water_filling_printed
+    from .kernels import water_filling as kernel
+
+    if _variant(variant) == "printed":
+        return Answer(_printed(instance, water_filling_printed, pairs=pairs))
+    x, level = kernel(instance.requested_kwh, instance.weight, instance.available_kwh, return_level=True)
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / (level * math.log(2.0))))
+
+
+@method("allocation", kind="kernel", exact_for={"fairness", "grid_import_kwh"}, variants=PRINTED)
+def game_theoretic(instance: AllocationInstance, *, variant: str = "corrected", pairs: bool = False) -> Answer:
+    """Game-theoretic strategy (Algorithm 1): all are served at once in proportion to their weights, up to their need."""
+    from .heuristics.printed_allocation import game_theoretic_printed
+    from .kernels import weighted_max_min
+
+    if _variant(variant) == "printed":
+        return Answer(_printed(instance, game_theoretic_printed, pairs=pairs))
+    x, level = weighted_max_min(instance.requested_kwh, instance.weight, instance.available_kwh, return_level=True)
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, _fairness_price(instance, level)))
+
+
+def _fairness_price(instance: AllocationInstance, level: np.ndarray) -> np.ndarray:
+    """μ = ½ t^(−½). With nothing to share the price is unbounded; one that leaves a gap below 1e-9 stands for it."""
+    most = np.sqrt(instance.weight * instance.requested_kwh).sum(axis=1)
+    large = np.divide(instance.weight.sum(), 4e-9 * most, out=np.zeros_like(most), where=most > 0)
+    return np.divide(0.5, np.sqrt(level), out=large, where=level > 0)
+
+
+def _variant(variant: str) -> str:
+    if variant not in ("corrected", "printed"):
+        raise ValueError(f"unknown variant {variant!r}; valid: 'corrected', 'printed'")
+    return variant
+
+
+def _printed(instance: AllocationInstance, algorithm: object, *, pairs: bool) -> AllocationDecision:
+    try:
+        x = algorithm(instance.deficiency_kwh, instance.weight, instance.available_kwh)
+    except ArithmeticError as error:
+        raise NotApplicable(str(error)) from None
+    return _decided(instance, x, pairs=pairs)
+
+
+@method("allocation", kind="kernel", exact_for={"swr", "grid_import_kwh"})
+def equal_water_filling(instance: AllocationInstance, *, pairs: bool = False) -> Answer:
+    """Water-filling with all positive weights set to 1, which maximises the social welfare ratio."""
+    from .kernels import water_filling as kernel
+
+    equal = (instance.weight > 0).astype(float)
+    x, level = kernel(instance.requested_kwh, equal, instance.available_kwh, return_level=True)
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / (level * math.log(2.0))))
+
+
+@method("allocation", kind="kernel", exact_for={"fully_served", "grid_import_kwh"})
+def smallest_first(instance: AllocationInstance, *, pairs: bool = False) -> Answer:
+    """Ascending deficiency: the smallest requests first, which serves the largest number of consumers in full."""
+    from .heuristics.allocation import ascending_deficiency
+
+    asked = instance.requested_kwh
+    x = ascending_deficiency(asked, instance.weight, instance.available_kwh)
+    # The smallest request that is not met prices the energy: it would take so many kWh to serve one more consumer.
+    unmet = np.where((asked > 0) & (x < asked), asked, np.inf).min(axis=1)
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / unmet))
+
+
+@method("allocation", kind="heuristic")
+def random(instance: AllocationInstance, *, seed: int) -> AllocationDecision:
+    """Random strategy: every prosumer gives to consumers drawn at random."""
+    from .heuristics.allocation import random_pairs
+
+    return _paired(instance, random_pairs(instance.deficiency_kwh, instance.excess_kwh, instance.weight, seed=seed))
+
+
+@method("allocation", kind="heuristic")
+def greedy(
+    instance: AllocationInstance, *, service_level: float | None = None, second_pass: bool = True
+) -> AllocationDecision:
+    """Greedy strategy: one fixed sequence by priority; service_level (λ, the instance's own by default) caps a first pass."""
+    from .heuristics.allocation import greedy_pairs
+
+    level = instance.service_level if service_level is None else service_level
+    pairing = greedy_pairs(
+        instance.deficiency_kwh,
+        instance.excess_kwh,
+        instance.weight,
+        instance.order,
+        service_level=level,
+        second_pass=second_pass,
+    )
+    return _paired(instance, pairing)
+
+
+@method("allocation", kind="heuristic")
+def round_robin(
+    instance: AllocationInstance,
+    *,
+    reset_intervals: int | None = None,
+    service_level: float | None = None,
+    second_pass: bool = True,
+) -> AllocationDecision:
+    """Round-robin strategy: whoever was served moves to the end, until the sequence is reset after TL intervals."""
+    from .heuristics.allocation import round_robin_pairs
+
+    pairing = round_robin_pairs(
+        instance.deficiency_kwh,
+        instance.excess_kwh,
+        instance.weight,
+        instance.order,
+        reset_intervals=int(instance.reset_intervals if reset_intervals is None else reset_intervals),
+        service_level=instance.service_level if service_level is None else service_level,
+        second_pass=second_pass,
+    )
+    return _paired(instance, pairing)
+
+
+@method("allocation", kind="heuristic", variants=PRINTED)
+def weighted(instance: AllocationInstance, *, variant: str = "corrected", pairs: bool = False) -> Answer:
+    """Weighted strategy: the surplus split by weight; corrected caps each share at the need and reports the spill."""
+    from .heuristics.allocation import weighted_split
+
+    x, spill = weighted_split(instance.deficiency_kwh, instance.weight, instance.available_kwh, variant=variant)
+    note = f"spill: {spill.sum():.6g} kWh of {instance.available_kwh.sum():.6g} kWh are given to nobody"
+    return Answer(_decided(instance, x, pairs=pairs), notes=(note,))
