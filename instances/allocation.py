@@ -296,12 +296,14 @@ def from_series(
         excess[:, ~generates] = 0.0
     left = len(series.time) - used
     notes = [
-        f"Deficiency and excess per {series.dt_h:g} h, summed over each {interval}; roles {roles}, netting by {netting}."
+        f"Deficiency and excess per {series.dt_h:g} h, summed over each {interval}; "
+        f"roles {roles}, netting by {netting}."
     ]
     if left:
         notes.append(f"The last {left} steps fill no whole {interval} and are left out.")
     if series.dropped:
         notes.append(f"Dropped for want of data: {', '.join(series.dropped)}.")
+    zone = "Z" if series.clock == "UTC" else ""
     size = series.attributes["floor_area_m2"].to_numpy(float) if "floor_area_m2" in series.attributes else None
     return AllocationInstance(
         meta=Meta(
@@ -311,7 +313,7 @@ def from_series(
             licence=series.licence,
             sources=(series.source,) if series.source else (),
         ),
-        interval=[f"{time}Z" for time in np.datetime_as_string(series.time[:used:steps], unit="s")],
+        interval=[f"{time}{zone}" for time in np.datetime_as_string(series.time[:used:steps], unit="s")],
         household=list(series.household),
         deficiency_kwh=deficiency,
         excess_kwh=excess,

@@ -63,7 +63,7 @@ def water_filling(instance: AllocationInstance, *, variant: str = "corrected", p
 
 @method("allocation", kind="kernel", exact_for={"fairness", "grid_import_kwh"}, variants=PRINTED)
 def game_theoretic(instance: AllocationInstance, *, variant: str = "corrected", pairs: bool = False) -> Answer:
-    """Game-theoretic strategy (Algorithm 1): all are served at once in proportion to their weights, up to their need."""
+    """Game-theoretic strategy (Algorithm 1): all are served at once by their weights, up to what they need."""
     from .heuristics.printed_allocation import game_theoretic_printed
     from .kernels import weighted_max_min
 
@@ -128,7 +128,7 @@ def random(instance: AllocationInstance, *, seed: int) -> AllocationDecision:
 def greedy(
     instance: AllocationInstance, *, service_level: float | None = None, second_pass: bool = True
 ) -> AllocationDecision:
-    """Greedy strategy: one fixed sequence by priority; service_level (λ, the instance's own by default) caps a first pass."""
+    """Greedy strategy: one fixed sequence by priority; service_level (λ, by default the instance's) caps a first pass."""
     from .heuristics.allocation import greedy_pairs
 
     level = instance.service_level if service_level is None else service_level

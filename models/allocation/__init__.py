@@ -1,1 +1,1 @@
-"""The allocation problem: who gets how much of the pooled surplus?"""
+"""The allocation problem: decisions, rules, metrics and programs."""

@@ -1,8 +1,8 @@
 """The paper's metrics of a decision: SR, PBR, UR, ER, ER_w, SW and SWR, per household, group, community and period.
 
-Source: Kouvelas et al., section V. Over a time span the energy ratio is the energy given over the energy sought in that
-span, and SW and SWR follow from it. Where nothing is sought ER is undefined: such a consumer counts as served in SR (which
-is also reported without it), and enters no sum of ratios.
+Source: Kouvelas et al., section V. Over a time span the energy ratio is the energy given over the energy sought in
+that span, and SW and SWR follow from it. Where nothing is sought ER is undefined: such a consumer counts as served in
+SR (which is also reported without it), and enters no sum of ratios.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def household_metrics(
     -------
     pandas.DataFrame
         Columns ``period``, ``household``, ``group`` (where there are groups), ``sought_kwh``, ``given_kwh``, ``er``,
-        ``er_w``, ``sw``, ``swr``, ``served_share`` (of its intervals as a consumer), ``nothing_share``, ``served_once``.
+        ``er_w``, ``sw``, ``swr``, ``served_share`` (of its intervals as a consumer), ``nothing_share`` and
+        ``served_once``.
     """
     names, frames = periods(instance, period), []
     for name in pd.unique(pd.Series(names)):
@@ -180,7 +181,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def jain(values: np.ndarray) -> float:
-    """Jain's index (Σ v)² / (m Σ v²) of the known values: 1 for equal ones, 1/m where one has all; 1 where all are 0."""
+    """Jain's index (Σ v)² / (m Σ v²) of the known values: 1 if equal, 1/m if one has all, 1 where all are 0."""
     known = values[np.isfinite(values)]
     if not known.size:
         return np.nan
