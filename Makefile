@@ -39,7 +39,7 @@ lint: $(VENV)/dev
 	@$(BIN)/ruff format --check .
 
 docs: $(VENV)/dev
-	@$(BIN)/mkdocs build --strict --site-dir results/docs
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs results/docs
 	@echo "==> documentation: results/docs/index.html"
 
 clean:

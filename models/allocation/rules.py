@@ -109,8 +109,8 @@ class ConcaveWelfare:
         return float((self.factor(instance) * self.utility(self.share(instance, decision))).sum())
 
     def scale(self, instance: AllocationInstance) -> float:
-        """The value if everybody were served in full, or 1 where nobody asks."""
-        return float(self.factor(instance).sum()) or 1.0
+        """A thousandth of the value of full service, or 1 where nobody asks: smaller values are judged against it."""
+        return 1e-3 * float(self.factor(instance).sum()) or 1.0
 
     def bound(self, instance: AllocationInstance, prices: AllocationPrices | None) -> float:
         """Lagrangian bound at given prices; at price 0 where none are given."""
@@ -273,8 +273,9 @@ def _concave(name: str, title: str, unit: str, welfare: ConcaveWelfare) -> Crite
     return Criterion(name, title, unit, "max", welfare.value, welfare.scale, welfare.bound, welfare.certificate)
 
 
-def _consumers(instance: AllocationInstance) -> float:
-    return float(instance.consumer.sum()) or 1.0
+def _one(instance: AllocationInstance) -> float:
+    """Counts are judged against one of what they count."""
+    return 1.0
 
 
 PROBLEM = Problem(
@@ -295,7 +296,7 @@ PROBLEM = Problem(
             "1",
             "max",
             lambda i, d: float(served(i, d).sum()),
-            _consumers,
+            _one,
             _bound_fully_served,
         ),
         Criterion(
@@ -304,7 +305,7 @@ PROBLEM = Problem(
             "1",
             "max",
             _unique,
-            lambda i: float(len(i.household)),
+            _one,
             _bound_unique,
         ),
         Criterion(
@@ -313,7 +314,7 @@ PROBLEM = Problem(
             "1",
             "min",
             lambda i, d: _mean(pbr_by_interval(i, d)),
-            lambda i: 1.0,
+            _one,
             _bound_pbr,
         ),
         Criterion(
@@ -322,7 +323,7 @@ PROBLEM = Problem(
             "1",
             "min",
             _pairs,
-            lambda i: float(len(i.interval)),
+            _one,
             _bound_pairs,
         ),
         Criterion(
@@ -331,7 +332,7 @@ PROBLEM = Problem(
             "kWh",
             "min",
             _grid_import,
-            lambda i: float(i.deficiency_kwh.sum()) or 1.0,
+            lambda i: 1e-3 * float(i.deficiency_kwh.sum()) or 1.0,
             _least_grid_import,
         ),
     ),
