@@ -88,7 +88,7 @@ def _variant(variant: str) -> str:
 
 def _printed(instance: AllocationInstance, algorithm: object, *, pairs: bool) -> AllocationDecision:
     try:
-        x = algorithm(instance.deficiency_kwh, instance.weight, instance.available_kwh)
+        x = algorithm(instance.deficiency_kwh, instance.weight, instance.available_kwh).allocation()
     except ArithmeticError as error:
         raise NotApplicable(str(error)) from None
     return _decided(instance, x, pairs=pairs)
@@ -128,7 +128,7 @@ def random(instance: AllocationInstance, *, seed: int) -> AllocationDecision:
 def greedy(
     instance: AllocationInstance, *, service_level: float | None = None, second_pass: bool = True
 ) -> AllocationDecision:
-    """Greedy strategy: one fixed sequence by priority; service_level (λ, by default the instance's) caps a first pass."""
+    """Greedy strategy: one fixed sequence by priority; service_level (λ, else the instance's) caps a first pass."""
     from .heuristics.allocation import greedy_pairs
 
     level = instance.service_level if service_level is None else service_level

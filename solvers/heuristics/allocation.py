@@ -1,29 +1,13 @@
-r"""The simple allocation strategies: random, greedy, round-robin, weighted, ascending deficiency, and pairs for any of them.
+"""The simple allocation strategies, and prosumer-consumer pairs for any allocation.
 
-Source: Kouvelas, Venkatesha Prasad and Nambi, *Efficient power sharing at the edge by building a tangible micro-grid -
-the Texas case*, section IV-B. In their words the simple strategies "create prosumer-consumer pairs, and the energy flows
-from the prosumer to the consumer of each pair", so what they return is a :class:`Pairing`: who gave how much to whom, and
-what every household received in total.
+Source: Kouvelas, Venkatesha Prasad and Nambi, *Efficient power sharing at the edge by building a tangible micro-grid
+- the Texas case*, section IV-B. In their words the simple strategies "create prosumer-consumer pairs, and the energy
+flows from the prosumer to the consumer of each pair", so what they return is a :class:`Pairing`: who gave how much to
+whom, and what every household received in total.
 
 Every function is pure: arrays in, arrays out. The caller has validated the arrays (finite, not negative, shapes as
-stated, ``order`` a permutation); options are validated here. A consumer of weight zero receives nothing.
-
-Rounding
---------
-All pairs are made by one rule: a pair carries ``min(need, have)``, where *need* is what the consumer's target still has
-room for and *have* is what the prosumer's excess still has room for. Let ``used`` be the running sum of one party's pairs
-and ``cap`` its target or excess. The room is r = fl(cap - used), one unit in the last place less where
-fl(used + r) > cap. Then
-
-* fl(used + amount) <= fl(used + r) <= cap for every amount <= r, because rounding is monotone: **summed in the order of the
-  pairs, the pairs of a prosumer never exceed its excess and those of a consumer never exceed its target**, not by one bit;
-* the party whose room the amount equals is filled to within one unit in the last place: if used >= cap/2 the difference is
-  exact (Sterbenz), else its rounding error is at most half a unit in the last place of cap, and so is that of the sum.
-
-A party with less than :data:`DUST` of its cap left counts as done, so that 0.1 + 0.2 covers 0.3 and no pair carries mere
-rounding noise. A consumer that is done is recorded with its target exactly; its pairs sum to it within ``DUST`` of it.
-Each pair finishes at least one of the a prosumers and b consumers of its interval and the last possible one finishes both,
-hence at most a + b - 1 pairs in an interval; and no two parties meet twice, so (interval, prosumer, consumer) is a key.
+stated, ``order`` a permutation); options are validated here. A consumer of weight zero receives nothing. How pairs are
+rounded is told where they are made, in :mod:`.pairing`.
 """
 
 from __future__ import annotations
@@ -31,15 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..kernels.jit import njit
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-DUST = 8.0 * np.finfo(np.float64).eps
-"""The share of a target or an excess below which what is left of it is rounding noise."""
+from .pairing import DUST, Floats, Integers, pair_at_random, pair_in_sequence, pair_largest_first
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +45,10 @@ class Pairing:
 def random_pairs(deficiency_kwh: ArrayLike, excess_kwh: ArrayLike, weight: ArrayLike, *, seed: int) -> Pairing:
     """Pair every prosumer with a consumer drawn at random, and its remainder with another.
 
-    Prosumers come in random order. Each draws uniformly among the consumers that are not yet covered and gives until it is
-    empty or the consumer is covered; only in the latter case it draws again. The next prosumer draws afresh, so several
-    consumers may stay partly served: the paper's wording, taken literally. (Walking through one random permutation of
-    the consumers would be another strategy: it leaves at most one of them partly served.)
+    Prosumers come in random order. Each draws uniformly among the consumers that are not yet covered and gives until
+    it is empty or the consumer is covered; only in the latter case it draws again. The next prosumer draws afresh, so
+    several consumers may stay partly served: the paper's wording, taken literally. (Walking through one random
+    permutation of the consumers would be another strategy: it leaves at most one of them partly served.)
 
     Parameters
     ----------
@@ -94,7 +72,7 @@ def random_pairs(deficiency_kwh: ArrayLike, excess_kwh: ArrayLike, weight: Array
     givers, takers = _active(asked, excess)
     # One key per prosumer drawn, one per pair: a + (a + b - 1) is enough in an interval.
     keys = np.random.default_rng(seed).random(int((2 * givers + takers).sum()))
-    return _pairing(*_pair_at_random(asked, excess, keys, int((givers + takers).sum())))
+    return _pairing(*pair_at_random(asked, excess, keys, int((givers + takers).sum())))
 
 
 def greedy_pairs(
@@ -125,8 +103,8 @@ def greedy_pairs(
     Returns
     -------
     Pairing
-        Both passes of a consumer are delivered together, at its place in the sequence: this changes no allocation, keeps
-        pairs unique and their number at most a + b - 1.
+        Both passes of a consumer are delivered together, at its place in the sequence: this changes no allocation,
+        keeps pairs unique and their number at most a + b - 1.
 
     Raises
     ------
@@ -162,10 +140,11 @@ def round_robin_pairs(
 ) -> Pairing:
     """Serve consumers in a sequence whose served members move to its end for the next interval.
 
-    Intervals are counted from T = 1. At T = 1 the sequence is ``order``. At T > 1 the households *fully* served at T - 1
-    move to the end and keep their order among themselves, as do the others; but where T mod TL = 0 the sequence becomes
-    ``order`` again. So the first round has TL - 1 intervals, all later ones TL, and TL = 1 is the greedy strategy. A
-    household that asks for nothing in an interval, or is served in part, was not served and keeps its place.
+    Intervals are counted from T = 1. At T = 1 the sequence is ``order``. At T > 1 the households *fully* served at T
+    - 1 move to the end and keep their order among themselves, as do the others; but where T mod TL = 0 the sequence
+    becomes ``order`` again. So the first round has TL - 1 intervals, all later ones TL, and TL = 1 is the greedy
+    strategy. A household that asks for nothing in an interval, or is served in part, was not served and keeps its
+    place.
 
     Parameters
     ----------
@@ -180,8 +159,8 @@ def round_robin_pairs(
     service_level, second_pass
         As in :func:`greedy_pairs`.
     limit_counts_as_served : bool
-        Whether reaching ``service_level`` times the deficiency already counts as served. Without it a level below one and
-        no second pass serve nobody fully, and the sequence never moves.
+        Whether reaching ``service_level`` times the deficiency already counts as served. Without it a level below one
+        and no second pass serve nobody fully, and the sequence never moves.
 
     Returns
     -------
@@ -207,7 +186,7 @@ def round_robin_pairs(
     served_share = level if limit_counts_as_served else 1.0
     room = int((givers + takers).sum())
     return _pairing(
-        *_pair_in_sequence(asked, excess, first, int(reset_intervals), level, bool(second_pass), served_share, room)
+        *pair_in_sequence(asked, excess, first, int(reset_intervals), level, bool(second_pass), served_share, room)
     )
 
 
@@ -260,9 +239,9 @@ def weighted_split(
 def ascending_deficiency(deficiency_kwh: ArrayLike, weight: ArrayLike, supply_kwh: ArrayLike) -> Floats:
     """Serve the smallest requests first: the largest possible number of fully served consumers.
 
-    Any m fully served consumers ask for at least as much as the m smallest requests do, so if any m can be served, these
-    can. Serving prefixes of the ascending order is therefore optimal in each interval. What remains after the last request
-    that fits goes to the next one in part; it could serve no further consumer fully.
+    Any m fully served consumers ask for at least as much as the m smallest requests do, so if any m can be served,
+    these can. Serving prefixes of the ascending order is therefore optimal in each interval. What remains after the
+    last request that fits goes to the next one in part; it could serve no further consumer fully.
 
     Parameters
     ----------
@@ -276,7 +255,7 @@ def ascending_deficiency(deficiency_kwh: ArrayLike, weight: ArrayLike, supply_kw
     Returns
     -------
     ndarray, shape (T, n)
-        What each household receives (kWh). A request that fits but for :data:`DUST` of it counts as fitting.
+        What each household receives (kWh). A request that fits but for :data:`~.pairing.DUST` of it counts as fitting.
     """
     asked = _asked(deficiency_kwh, weight)
     supply = np.asarray(supply_kwh, dtype=np.float64)
@@ -294,9 +273,10 @@ def ascending_deficiency(deficiency_kwh: ArrayLike, weight: ArrayLike, supply_kw
 def pair_up(allocated_kwh: ArrayLike, excess_kwh: ArrayLike, *, tolerance: float = 1e-9) -> Pairing:
     """Deliver any allocation by prosumer-consumer pairs, the largest excess meeting the largest allocation first.
 
-    At most a + b - 1 pairs in an interval with a prosumers and b receiving households; excess that is not needed stays
-    with the smallest prosumers. Pairs are not the fewest possible: finding those is a partition problem. A household may be
-    paired with itself: after weekly smoothing one household can have both an excess and a deficiency.
+    At most a + b - 1 pairs in an interval with a prosumers and b receiving households; excess that is not needed
+    stays with the smallest prosumers. Pairs are not the fewest possible: finding those is a partition problem. A
+    household may be paired with itself: after weekly smoothing one household can have both an excess and a
+    deficiency.
 
     Parameters
     ----------
@@ -308,8 +288,8 @@ def pair_up(allocated_kwh: ArrayLike, excess_kwh: ArrayLike, *, tolerance: float
     Returns
     -------
     Pairing
-        Its ``allocated_kwh`` is what the pairs deliver: the given allocation, bit for bit, unless it exceeds the excess;
-        what is missing then is taken from the smallest receivers.
+        Its ``allocated_kwh`` is what the pairs deliver: the given allocation, bit for bit, unless that needs all of the
+        excess and, rounding included, a little more; what is missing is then taken from the smallest receivers.
 
     Raises
     ------
@@ -323,7 +303,7 @@ def pair_up(allocated_kwh: ArrayLike, excess_kwh: ArrayLike, *, tolerance: float
         t = over[0]
         raise ValueError(f"interval {t}: {total[t]} kWh are allocated, but the excess is only {available[t]} kWh")
     givers, takers = _active(allocated, excess)
-    return _pairing(*_pair_largest_first(allocated, excess, int((givers + takers).sum())))
+    return _pairing(*pair_largest_first(allocated, excess, int((givers + takers).sum())))
 
 
 def _writable(values: ArrayLike) -> Floats:
@@ -347,132 +327,3 @@ def _pairing(allocated: Floats, interval: Integers, parties: Integers, kwh: Floa
     """Cut the buffers to what was used; copies, so that the unused rest is freed."""
     prosumer, consumer = parties[0, :count].copy(), parties[1, :count].copy()
     return Pairing(allocated, interval[:count].copy(), prosumer, consumer, kwh[:count].copy())
-
-
-@njit()
-def _room(cap: float, used: float) -> float:
-    """The largest amount, up to one unit in the last place, that ``used`` can grow by and not exceed ``cap``."""
-    room = cap - used
-    if used + room > cap:
-        room = np.nextafter(room, 0.0)
-    return room
-
-
-@njit()
-def _done(cap: float, used: float) -> bool:
-    return cap - used <= DUST * cap
-
-
-@njit()
-def _deliver(
-    t: int,
-    target: Floats,
-    consumers: Integers,
-    excess: Floats,
-    prosumers: Integers,
-    received: Floats,
-    interval: Integers,
-    parties: Integers,
-    kwh: Floats,
-    count: int,
-) -> int:
-    """Pair consumers with prosumers, both in the order given (the north-west corner rule); return the new pair count."""
-    giver, given = 0, 0.0
-    for k in consumers:
-        while giver < prosumers.size:
-            p = prosumers[giver]
-            amount = min(_room(target[k], received[k]), _room(excess[p], given))
-            interval[count], parties[0, count], parties[1, count], kwh[count] = t, p, k, amount
-            count += 1
-            received[k] += amount
-            given += amount
-            if _done(excess[p], given):
-                giver, given = giver + 1, 0.0
-            if _done(target[k], received[k]):
-                received[k] = target[k]
-                break
-    return count
-
-
-@njit()
-def _pair_in_sequence(
-    asked: Floats,
-    excess: Floats,
-    first: Integers,
-    reset: int,
-    level: float,
-    second_pass: bool,
-    served_share: float,
-    room: int,
-) -> tuple[Floats, Integers, Integers, Floats, int]:
-    """Round-robin over all intervals; ``served_share`` of what was asked makes a household served."""
-    interval, parties, kwh, count = np.empty(room, np.int64), np.empty((2, room), np.int64), np.empty(room), 0
-    allocated, sequence, served = np.zeros(asked.shape), first.copy(), np.zeros(first.size, np.bool_)
-    for t in range(asked.shape[0]):
-        if (t + 1) % reset == 0:
-            sequence = first.copy()
-        else:
-            waiting = served[sequence]
-            sequence = np.concatenate((sequence[~waiting], sequence[waiting]))
-        target = level * asked[t]
-        if second_pass and level < 1.0:
-            # What the first pass leaves tops up consumers to their full request, in the same order.
-            left = excess[t].sum() - target.sum()
-            for k in sequence:
-                if left <= 0.0:
-                    break
-                missing = asked[t, k] - target[k]
-                target[k] = asked[t, k] if missing <= left else target[k] + left
-                left -= missing
-        consumers, prosumers = sequence[asked[t][sequence] > 0.0], np.flatnonzero(excess[t] > 0.0)
-        count = _deliver(t, target, consumers, excess[t], prosumers, allocated[t], interval, parties, kwh, count)
-        for k in range(first.size):
-            # Within DUST of the request, a top-up that ended there by rounding is the whole request.
-            if asked[t, k] > 0.0 and _done(asked[t, k], allocated[t, k]):
-                allocated[t, k] = asked[t, k]
-            served[k] = asked[t, k] > 0.0 and _done(served_share * asked[t, k], allocated[t, k])
-    return allocated, interval, parties, kwh, count
-
-
-@njit()
-def _pair_at_random(
-    asked: Floats, excess: Floats, keys: Floats, room: int
-) -> tuple[Floats, Integers, Integers, Floats, int]:
-    """Random strategy over all intervals; ``keys`` are uniform on [0, 1) and used one by one."""
-    interval, parties, kwh, count = np.empty(room, np.int64), np.empty((2, room), np.int64), np.empty(room), 0
-    allocated, key = np.zeros(asked.shape), 0
-    for t in range(asked.shape[0]):
-        consumers, prosumers = np.flatnonzero(asked[t] > 0.0), np.flatnonzero(excess[t] > 0.0)
-        uncovered, waiting = consumers.size, prosumers.size
-        while uncovered > 0 and waiting > 0:
-            # Drawing among those who wait and closing the gap with the last one draws a uniform permutation.
-            draw = int(keys[key] * waiting)
-            p, given, key = prosumers[draw], 0.0, key + 1
-            waiting -= 1
-            prosumers[draw] = prosumers[waiting]
-            while uncovered > 0 and not _done(excess[t, p], given):
-                draw = int(keys[key] * uncovered)
-                k, key = consumers[draw], key + 1
-                amount = min(_room(asked[t, k], allocated[t, k]), _room(excess[t, p], given))
-                interval[count], parties[0, count], parties[1, count], kwh[count] = t, p, k, amount
-                count += 1
-                allocated[t, k] += amount
-                given += amount
-                if _done(asked[t, k], allocated[t, k]):
-                    allocated[t, k] = asked[t, k]
-                    uncovered -= 1
-                    consumers[draw] = consumers[uncovered]
-    return allocated, interval, parties, kwh, count
-
-
-@njit()
-def _pair_largest_first(wanted: Floats, excess: Floats, room: int) -> tuple[Floats, Integers, Integers, Floats, int]:
-    """Deliver ``wanted`` interval by interval, both sides in descending order and equal ones by index."""
-    interval, parties, kwh, count = np.empty(room, np.int64), np.empty((2, room), np.int64), np.empty(room), 0
-    allocated = np.zeros(wanted.shape)
-    for t in range(wanted.shape[0]):
-        consumers, prosumers = np.flatnonzero(wanted[t] > 0.0), np.flatnonzero(excess[t] > 0.0)
-        consumers = consumers[np.argsort(-wanted[t][consumers], kind="mergesort")]
-        prosumers = prosumers[np.argsort(-excess[t][prosumers], kind="mergesort")]
-        count = _deliver(t, wanted[t], consumers, excess[t], prosumers, allocated[t], interval, parties, kwh, count)
-    return allocated, interval, parties, kwh, count
