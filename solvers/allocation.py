@@ -8,6 +8,7 @@ welfare ratio, ``smallest_first`` the number of consumers fully served.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +17,14 @@ from ..instances.errors import NotApplicable
 from ..models.allocation.decision import AllocationDecision, AllocationPrices
 from .method import Answer, Claims, method
 
+if TYPE_CHECKING:
+    from .heuristics.allocation import Pairing
+
 PRINTED = {"printed": Claims(feasible=False)}
 """Algorithms and formulas exactly as the paper prints them; what is wrong with them is in the table of errata."""
 
 
-def _paired(instance: AllocationInstance, pairing: object) -> AllocationDecision:
+def _paired(instance: AllocationInstance, pairing: Pairing) -> AllocationDecision:
     """Decision of a strategy that makes prosumer–consumer pairs."""
     return AllocationDecision(
         instance=instance,
@@ -86,11 +90,17 @@ def _variant(variant: str) -> str:
     return variant
 
 
-def _printed(instance: AllocationInstance, algorithm: object, *, pairs: bool) -> AllocationDecision:
-    try:
-        x = algorithm(instance.deficiency_kwh, instance.weight, instance.available_kwh).allocation()
-    except ArithmeticError as error:
-        raise NotApplicable(str(error)) from None
+def _printed(instance: AllocationInstance, algorithm: Any, *, pairs: bool) -> AllocationDecision:
+    """Run a printed algorithm on the consumers of each interval; whoever is none is not part of the paper's C."""
+    x = np.zeros_like(instance.deficiency_kwh)
+    for t, who in enumerate(instance.consumer):
+        try:
+            run = algorithm(
+                instance.deficiency_kwh[t : t + 1, who], instance.weight[who], instance.available_kwh[t : t + 1]
+            )
+            x[t, who] = run.allocation()[0]
+        except ArithmeticError as error:
+            raise NotApplicable(f"{instance.interval[t]}: {error}") from None
     return _decided(instance, x, pairs=pairs)
 
 
@@ -171,6 +181,7 @@ def weighted(instance: AllocationInstance, *, variant: str = "corrected", pairs:
     """Weighted strategy: the surplus split by weight; corrected caps each share at the need and reports the spill."""
     from .heuristics.allocation import weighted_split
 
-    x, spill = weighted_split(instance.deficiency_kwh, instance.weight, instance.available_kwh, variant=variant)
+    weight = instance.weight * instance.consumer
+    x, spill = weighted_split(instance.deficiency_kwh, weight, instance.available_kwh, variant=variant)
     note = f"spill: {spill.sum():.6g} kWh of {instance.available_kwh.sum():.6g} kWh are given to nobody"
     return Answer(_decided(instance, x, pairs=pairs), notes=(note,))

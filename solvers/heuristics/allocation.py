@@ -199,8 +199,9 @@ def weighted_split(
     ----------
     deficiency_kwh : array_like, shape (T, n)
         What each household asks for (kWh).
-    weight : array_like, shape (n,)
-        Weights w >= 0; every household's weight enters the sum, as printed, whether it asks for anything or not.
+    weight : array_like, shape (n,) or (T, n)
+        Weights w >= 0 of the consumers, 0 for whoever is none; every consumer's weight enters the sum, as printed,
+        whether it asks for anything or not.
     supply_kwh : array_like, shape (T,)
         Pooled excess (kWh).
     variant : {"corrected", "printed"}
@@ -211,7 +212,7 @@ def weighted_split(
     -------
     allocated_kwh : ndarray, shape (T, n)
     spill_kwh : ndarray, shape (T,)
-        Supply that no household receives; all of it where all weights are zero.
+        Supply that no household receives; all of it in an interval where all weights are zero.
 
     Raises
     ------
@@ -225,15 +226,17 @@ def weighted_split(
     if variant not in ("corrected", "printed"):
         raise ValueError(f'variant must be "corrected" or "printed", not {variant!r}')
     w, supply = np.asarray(weight, dtype=np.float64), np.asarray(supply_kwh, dtype=np.float64)
-    total = w.sum()
-    if total == 0.0:
-        return np.zeros(np.shape(deficiency_kwh)), supply.copy()
-    share = supply[:, None] * (w / total)
+    deficiency = np.asarray(deficiency_kwh, dtype=np.float64)
+    w = np.broadcast_to(w, deficiency.shape)
+    total = w.sum(axis=1)
+    nobody = total == 0.0
+    share = supply[:, None] * (w / np.where(nobody, 1.0, total)[:, None])
+    unshared = np.where(nobody, supply, 0.0)
     if variant == "printed":
-        return share, np.zeros_like(supply)
-    allocated = np.minimum(share, np.asarray(deficiency_kwh, dtype=np.float64))
+        return share, unshared
+    allocated = np.minimum(share, deficiency)
     # The spill is summed from what was cut off, not by subtracting totals: nothing cut off is then exactly no spill.
-    return allocated, (share - allocated).sum(axis=1)
+    return allocated, unshared + (share - allocated).sum(axis=1)
 
 
 def ascending_deficiency(deficiency_kwh: ArrayLike, weight: ArrayLike, supply_kwh: ArrayLike) -> Floats:
