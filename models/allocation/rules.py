@@ -52,7 +52,7 @@ def violations(instance: AllocationInstance, decision: AllocationDecision) -> li
         rule = "more given than asked" if instance.weight[k] > 0 else "energy given to a household of weight 0"
         found.append(Violation(rule, name(t, k), given[t, k], asked[t, k], "kWh"))
     total = given.sum(axis=1)
-    for t in np.flatnonzero(total > available + TOLERANCE * (available + asked.sum(axis=1))):
+    for t in np.flatnonzero(total > available * (1.0 + TOLERANCE)):
         found.append(Violation("more given than available", instance.interval[t], total[t], available[t], "kWh"))
     if decision.has_pairs:
         found.extend(_pair_violations(instance, decision))
@@ -71,11 +71,10 @@ def _pair_violations(instance: AllocationInstance, decision: AllocationDecision)
 
     for number in np.flatnonzero(energy < 0):
         found.append(Violation("energy of a pair must not be negative", f"pair {number}", energy[number], 0.0, "kWh"))
-    scale = instance.deficiency_kwh + instance.supply_kwh[:, None]
-    for t, k in np.argwhere(np.abs(taken - decision.allocated_kwh) > TOLERANCE * scale):
+    for t, k in np.argwhere(np.abs(taken - decision.allocated_kwh) > TOLERANCE * instance.deficiency_kwh):
         rule = "what pairs bring is not what is allocated"
         found.append(Violation(rule, name(t, k), taken[t, k], decision.allocated_kwh[t, k], "kWh"))
-    for t, k in np.argwhere(sent > instance.excess_kwh + TOLERANCE * scale):
+    for t, k in np.argwhere(sent > instance.excess_kwh * (1.0 + TOLERANCE)):
         found.append(Violation("more sent than the excess", name(t, k), sent[t, k], instance.excess_kwh[t, k], "kWh"))
     return found
 
@@ -192,8 +191,7 @@ def _bound_fully_served(instance: AllocationInstance, prices: AllocationPrices |
 
 def _room(instance: AllocationInstance) -> np.ndarray:
     """What is available, widened by what the rules' tolerance lets pass."""
-    asked = instance.requested_kwh.sum(axis=1)
-    return instance.available_kwh + TOLERANCE * (instance.available_kwh + asked)
+    return instance.available_kwh * (1.0 + TOLERANCE)
 
 
 def _bound_unique(instance: AllocationInstance, prices: AllocationPrices | None) -> float:
