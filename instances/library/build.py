@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..allocation import AllocationInstance, from_series
-from ..datapackage import save_instance
+from ..package_writer import save_instance
 from ..sources.small_allocation import SMALL
 
 

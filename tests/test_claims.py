@@ -1,0 +1,156 @@
+"""Every method on every shipped instance, and on random ones, is held to what it claims.
+
+Strategy: one comparison per instance over the whole menu; then ``broken_claims`` has to be empty, known optima have to be
+the tightest bounds, and the issue's minimum has to be met: every heuristic and at least one exact method run on every
+instance. Programs run on small instances here and on all of them in the main job. Wrong methods, registered for the purpose,
+have to be rejected; otherwise nothing above would mean anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import commonwatt as cw
+from commonwatt.benchmarks.compare import broken_claims
+from commonwatt.instances.allocation import AllocationInstance, prioritise
+from commonwatt.models.allocation.decision import AllocationDecision, AllocationPrices
+from commonwatt.models.problem import problem
+from commonwatt.solvers.method import Answer, Method, cells, default_calls, menu
+
+SHIPPED = [name for name in cw.library()["name"] if name.startswith("allocation/")]
+SMALL_CELLS = 200
+"""Up to this size programs take part in these tests."""
+
+
+def calls_for(instance: AllocationInstance) -> list[object]:
+    every = default_calls("allocation")
+    return every if cells(instance) <= SMALL_CELLS else [one for one in every if one.method.kind != "program"]
+
+
+@pytest.fixture(scope="module")
+def comparisons() -> dict[str, tuple[AllocationInstance, pd.DataFrame]]:
+    found = {}
+    for name in SHIPPED:
+        instance = cw.load(name)
+        found[name] = (instance, cw.compare(instance, calls_for(instance), seeds=(0, 1)))
+    return found
+
+
+def random_instance(seed: int) -> AllocationInstance:
+    """Small communities with ties, zeros, weights of 0, every kind of supply, a store now and then, and a policy."""
+    rng = np.random.default_rng(seed)
+    intervals, n = int(rng.integers(1, 4)), int(rng.integers(2, 7))
+    asked = rng.choice([0.0, 1.0, 1.0, 2.5, 4.0, rng.lognormal()], size=(intervals, n))
+    excess = np.where(rng.random((intervals, n)) < 0.5, rng.choice([0.0, 0.5, 3.0, rng.lognormal()], (intervals, n)), 0.0)
+    weight = rng.choice([0.0, 1.0, 1.0, 2.0, 3.5], size=n)
+    weight[rng.integers(n)] = 1.0
+    store = {"leftover": "store", "store_kwh": 2.0} if seed % 5 == 0 else {}
+    made = AllocationInstance(deficiency_kwh=asked, excess_kwh=excess, weight=weight, size_m2=rng.random(n) + 1, **store)
+    return prioritise(made, "small_size", subgroup_weights=(2.0, 1.0)) if seed % 3 == 0 else made
+
+
+def test_library_ships_allocation_instances() -> None:
+    assert {"allocation/texas-443", "allocation/three-houses", "allocation/degenerate"} <= set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_instance_breaks_no_claim(name: str, comparisons: dict) -> None:
+    assert broken_claims(comparisons[name][1]) == []
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_heuristic_and_an_exact_method_run_on_every_instance(name: str, comparisons: dict) -> None:
+    frame = comparisons[name][1]
+    ran = frame["status"].isin(["optimal", "feasible", "violated"])
+    heuristics = (frame["kind"] == "heuristic") & frame["feasible"]
+    assert ran[heuristics].all()
+    assert (ran & (frame["exact_for"] != "")).any()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_known_optima_are_found_and_proved(name: str, comparisons: dict) -> None:
+    instance, frame = comparisons[name]
+    assert instance.meta.known or cells(instance) > SMALL_CELLS
+    for known in instance.meta.known:
+        sense = problem("allocation").criterion(known.criterion).sense
+        values = frame.loc[frame["feasible"] & (frame["status"] != "violated"), known.criterion]
+        best = values.max() if sense == "max" else values.min()
+        assert best == pytest.approx(known.value, rel=1e-9, abs=1e-9), (known, best)
+        gaps = frame.loc[frame[known.criterion] == best, f"{known.criterion}_gap"]
+        assert gaps.abs().min() <= 1e-6, known
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_instance_breaks_no_claim(seed: int) -> None:
+    instance = random_instance(seed)
+    assert broken_claims(cw.compare(instance)) == []
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("seed", range(1000, 1300))
+def test_many_random_instances_break_no_claim(seed: int) -> None:
+    assert broken_claims(cw.compare(random_instance(seed))) == []
+
+
+@pytest.fixture
+def bench() -> Iterator[dict[str, Method]]:
+    """The menu, cleared afterwards of what a test put on it."""
+    known = menu("allocation")
+    before = dict(known)
+    yield known
+    known.clear()
+    known.update(before)
+
+
+def test_method_that_serves_too_much_is_rejected(bench: dict[str, Method]) -> None:
+    @cw.method("allocation")
+    def generous(instance: AllocationInstance) -> AllocationDecision:
+        """Give everybody a little more than they asked for."""
+        return AllocationDecision(instance=instance, allocated_kwh=1.01 * instance.deficiency_kwh)
+
+    found = broken_claims(cw.compare(cw.load("allocation/controller-store"), ["water_filling", "generous"]))
+    assert any("generous claims to be feasible" in one and "more given than asked" in one for one in found)
+
+
+def test_method_that_is_not_exact_is_rejected(bench: dict[str, Method]) -> None:
+    @cw.method("allocation", kind="kernel", exact_for={"social_welfare"})
+    def boastful(instance: AllocationInstance) -> AllocationDecision:
+        """Serve by size and claim the optimum."""
+        return cw.solve(instance, method="smallest_first").decision
+
+    found = broken_claims(cw.compare(cw.load("allocation/three-houses"), ["water_filling", "boastful"]))
+    assert any("boastful claims to be exact for social_welfare" in one for one in found)
+
+
+def test_method_whose_tree_lies_is_reported_as_a_conflict(bench: dict[str, Method]) -> None:
+    @cw.method("allocation", kind="program", exact_for={"swr"})
+    def liar(instance: AllocationInstance) -> Answer:
+        """Prove a bound that is too tight."""
+        nothing = np.zeros_like(instance.deficiency_kwh)
+        return Answer(AllocationDecision(instance=instance, allocated_kwh=nothing), bounds={"swr": 0.5})
+
+    frame = cw.compare(cw.load("allocation/three-houses"), ["equal_water_filling", "liar"])
+    assert "equal_water_filling beats the bound on swr proved by tree (liar)" in set(frame["conflict"])
+    assert broken_claims(frame)
+
+
+def test_prices_of_the_wrong_sign_are_refused_as_data() -> None:
+    instance = cw.load("allocation/three-houses")
+    with pytest.raises(cw.InstanceError, match="energy_price.*is negative"):
+        AllocationPrices(instance=instance, energy_price=[-1.0])
+
+
+def test_crash_is_reported(bench: dict[str, Method]) -> None:
+    @cw.method("allocation")
+    def crashing(instance: AllocationInstance) -> AllocationDecision:
+        """Fail."""
+        raise ZeroDivisionError("no luck")
+
+    frame = cw.compare(cw.load("allocation/three-houses"), ["crashing"])
+    assert broken_claims(frame) == ["crashing crashed: ZeroDivisionError: no luck"]
+    assert math.isnan(frame["social_welfare"].iloc[0])
