@@ -1,1 +1,37 @@
-"""Fast closed-form and combinatorial kernels, named after what they compute."""
+"""Fast closed-form and combinatorial kernels, named after what they compute.
+
+The names below are looked up when first used (PEP 562), so that importing this package compiles and imports nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .level_path import SupplyPath as SupplyPath
+    from .level_path import supply_path as supply_path
+    from .water_level import fill_to_level as fill_to_level
+    from .water_level import water_filling as water_filling
+    from .water_level import weighted_max_min as weighted_max_min
+else:
+    from importlib import import_module
+
+    _MODULES = {
+        "SupplyPath": "level_path",
+        "supply_path": "level_path",
+        "fill_to_level": "water_level",
+        "water_filling": "water_level",
+        "weighted_max_min": "water_level",
+    }
+
+    __all__ = sorted(_MODULES)
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_MODULES})
