@@ -107,7 +107,8 @@ def assemble(instance: Instance, runs: pd.DataFrame, criteria: Sequence[str] | N
     pandas.DataFrame
         One row per method: ``method``, ``kind``, ``status``, ``seconds``, for each criterion ``c`` its value ``c``,
         ``c_gap`` and ``c_bound_by``, then ``runs`` (seeds averaged over), ``exact_for`` (claimed), ``optimal_for``
-        (proved here), ``conflict`` and ``reason``. A gap is a mean over seeds; rows that break a rule have none.
+        (proved here), ``feasible`` (claimed), ``conflict`` and ``reason``. A gap is a mean over seeds; rows that break
+        a rule have none.
     """
     found = problem_of(instance)
     shown = [found.criterion(name) for name in criteria] if criteria is not None else list(found.criteria)
@@ -123,20 +124,21 @@ def assemble(instance: Instance, runs: pd.DataFrame, criteria: Sequence[str] | N
             "status": ", ".join(statuses),
             "seconds": group["seconds"].mean(),
         }
+        reason = next((text for text in group["reason"] if text), "")
         optimal, conflicts = [], []
         for one in found.criteria:
             values = group.loc[group["criterion"] == one.name, "value"]
             bound, by = bounds[one.name]
             gaps = [one.gap(instance, value, bound) if keeps_rules else math.nan for value in values]
             gap = float(pd.Series(gaps, dtype=float).mean())
-            if gaps and max(abs(g) for g in gaps) <= GAP_TOLERANCE:
+            if gaps and all(abs(g) <= GAP_TOLERANCE for g in gaps):
                 optimal.append(one.name)
             if any(g < -GAP_TOLERANCE for g in gaps):
                 conflicts.append(f"{label} beats the bound on {one.name} proved by {by}")
             if one in shown:
                 row |= {one.name: values.mean(), f"{one.name}_gap": gap, f"{one.name}_bound_by": by}
         row |= {"runs": group["seed"].nunique(), "exact_for": first["exact_for"], "optimal_for": " ".join(optimal)}
-        row |= {"conflict": "; ".join(conflicts), "reason": first["reason"]}
+        row |= {"feasible": first["feasible"], "conflict": "; ".join(conflicts), "reason": reason}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -182,9 +184,11 @@ def compare(
     Raises
     ------
     ValueError
-        For an unknown method, option or criterion.
+        For an unknown method, option or criterion, or without any method or seed.
     """
     found = problem_of(instance)
+    if not len(seeds) or (methods is not None and not len(methods)):
+        raise ValueError("nothing to compare: at least one method and one seed are needed")
     for name in criteria or ():
         found.criterion(name)
     calls = default_calls(found.name) if methods is None else [call(found.name, one) for one in methods]
@@ -195,3 +199,37 @@ def compare(
         for seed in (seeds if chosen.method.takes("seed") else seeds[:1])
     ]
     return assemble(nature, pd.concat(runs, ignore_index=True), criteria)
+
+
+def broken_claims(comparison: pd.DataFrame) -> list[str]:
+    """What methods claimed and did not keep in a comparison over all criteria.
+
+    Parameters
+    ----------
+    comparison : pandas.DataFrame
+        Made by :func:`compare` or :func:`assemble`.
+
+    Returns
+    -------
+    list of str
+        One sentence per broken claim: an exact method off the proved optimum, a feasible one that breaks a rule, one
+        that beats a proved bound, one that crashed. A method stopped by its time limit, too large or not applicable
+        breaks none.
+    """
+    excused = {str(Status.TIME_LIMIT), str(Status.TOO_LARGE), str(Status.NOT_APPLICABLE), str(Status.INFEASIBLE)}
+    broken = []
+    for row in comparison.to_dict(orient="records"):
+        statuses = set(row["status"].split(", "))
+        if str(Status.ERROR) in statuses:
+            broken.append(f"{row['method']} crashed: {row['reason']}")
+        if row["feasible"] and str(Status.VIOLATED) in statuses:
+            broken.append(f"{row['method']} claims to be feasible, but: {row['reason']}")
+        if row["conflict"]:
+            broken.append(row["conflict"])
+        if statuses & (excused | {str(Status.ERROR), str(Status.VIOLATED)}):
+            continue
+        for criterion in row["exact_for"].split():
+            if criterion not in row["optimal_for"].split():
+                gap = row[f"{criterion}_gap"]
+                broken.append(f"{row['method']} claims to be exact for {criterion}, but its gap is {gap:.2e}")
+    return broken

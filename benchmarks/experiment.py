@@ -107,11 +107,18 @@ class Experiment:
         -------
         pandas.DataFrame
             The tidy table, also written to ``folder/results.parquet``.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to run.
         """
         kept = Path(folder) / "runs"
         kept.mkdir(parents=True, exist_ok=True)
         todo = list(self.runs())
-        missing = [run for run in todo if not (kept / f"{run.key}.parquet").is_file()]
+        if not todo:
+            raise ValueError("nothing to run: at least one instance, one method and one seed are needed")
+        missing = list({run.key: run for run in todo if not (kept / f"{run.key}.parquet").is_file()}.values())
         finished = len(todo) - len(missing)
         if progress is not None and finished:
             progress(todo[0], finished, len(todo))
@@ -120,7 +127,9 @@ class Experiment:
             finished += 1
             if progress is not None:
                 progress(run, finished, len(todo))
-        results = pd.concat([pd.read_parquet(kept / f"{run.key}.parquet") for run in todo], ignore_index=True)
+        # The same data under two names is run once, and named as it was asked for.
+        rows = [pd.read_parquet(kept / f"{run.key}.parquet").assign(instance=run.instance.meta.name) for run in todo]
+        results = pd.concat(rows, ignore_index=True)
         _write_at_once(results, Path(folder) / "results.parquet")
         return results
 

@@ -65,7 +65,9 @@ else:
             return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
         try:
             return importlib.import_module(f"{__name__}.{name}")
-        except ModuleNotFoundError:
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
 
     def __dir__():

@@ -24,7 +24,7 @@ app = typer.Typer(
     help="Allocate and trade energy in communities: optimal answers, rules of thumb, and the gap between them.",
 )
 
-FAILED, BAD_INPUT = 1, 2
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 InstanceArgument = Annotated[str, typer.Argument(help="A shipped instance (see 'commonwatt list') or a folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -304,6 +304,7 @@ def generate_allocation(
     prosumers: Annotated[int, typer.Option(help="How many of them generate.")] = 180,
     time_zone: Annotated[str | None, typer.Option(help="Time zone of own data in local clock time.")] = None,
     min_days: Annotated[int, typer.Option(help="Drop households with no more days of data than this.")] = 300,
+    ignore: Annotated[list[str] | None, typer.Option(help="Column of own data to leave out; may be repeated.")] = None,
     seed: SeedOption = 443,
 ) -> None:
     """Make a community that shares its surplus."""
@@ -319,7 +320,7 @@ def generate_allocation(
     elif source is Source.OWN:
         from commonwatt.instances.sources.households import read_households
 
-        series = read_households(path, time_zone=time_zone, min_days=min_days)
+        series = read_households(path, time_zone=time_zone, min_days=min_days, ignore=ignore or ())
     else:
         from commonwatt.instances.sources.simbench import simbench_households
 
@@ -396,7 +397,8 @@ def main() -> NoReturn:
     except (ValueError, OSError, NotApplicable) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; finished runs are kept, run the same command again to go on", err=True)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer has caught the KeyboardInterrupt and said nothing
+            typer.echo("interrupted; finished runs are kept, run the same command again to go on", err=True)
+        raise
     sys.exit(0)

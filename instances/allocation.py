@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -86,13 +87,13 @@ class AllocationInstance(Instance):
 
     def faults(self) -> Iterator[Fault]:
         """Yield what is wrong between fields: no weight at all, roles that contradict energies, odd settings."""
-        if not (self.weight > 0).any():
+        if self.weight.size and not (self.weight > 0).any():
             remedy = "give at least one household a positive weight"
             yield Fault("household", "weight", "", "0", "all weights are zero, so nobody may receive anything", remedy)
         for name in ("dt_h", "service_level"):
             if getattr(self, name) <= 0:
                 yield Fault("settings", name, "", f"{getattr(self, name):g}", "must be positive")
-        if self.reset_intervals != int(self.reset_intervals):
+        if self.reset_intervals % 1 > 0:
             yield Fault("settings", "reset_intervals", "", f"{self.reset_intervals:g}", "is no whole number")
         for role, column in (("consumer", "excess_kwh"), ("prosumer", "deficiency_kwh")):
             energy = getattr(self, column)
@@ -321,3 +322,41 @@ def from_series(
         size_m2=size,
         dt_h=series.dt_h * steps,
     )
+
+
+def from_households(
+    path: str | Path,
+    *,
+    interval: Literal["step", "hour", "day", "week"] = "week",
+    roles: Literal["by_sign", "fixed"] = "by_sign",
+    netting: Literal["step", "interval"] = "step",
+    name: str = "",
+    **reading: Any,
+) -> AllocationInstance:
+    """Build a community from a file or folder of one's own load and generation series.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV or Parquet, long, wide or a folder; see :mod:`commonwatt.instances.sources.households`.
+    interval, roles, netting
+        As in :func:`from_series`.
+    name : str
+        Name of the instance; the file's by default.
+    **reading
+        Passed on to :func:`commonwatt.instances.sources.households.read_households`, for example ``time_zone`` or
+        ``min_days``.
+
+    Returns
+    -------
+    AllocationInstance
+
+    Raises
+    ------
+    InstanceError
+        Naming table, column, row, value and remedy of every fault of the data.
+    """
+    from .sources.households import read_households
+
+    series = read_households(path, **reading)
+    return from_series(series, interval=interval, roles=roles, netting=netting, name=name or series.title)

@@ -18,7 +18,6 @@ Nothing here knows what the clusters are used for: any array of shape (T, n) can
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import Fault, InstanceError
+from .mixture import Mixture, boundaries_of, fit_mixture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,26 +33,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-FIT_LIMIT = 5000
+FIT_LIMIT = 3000
 """How many values expectation-maximisation sees by default; all values are labelled, whatever their number."""
-
-ITERATIONS = 1000
-TOLERANCE = 1e-5
-VARIANCE_FLOOR = 1e-6
-"""Least variance of a component, relative to the variance of all values: equal values would have none."""
-
-BISECTIONS = 60
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Mixture:
-    """Gaussian components in ascending order of their means, arrays of shape (K,)."""
-
-    weights: Floats
-    means: Floats
-    deviations: Floats
-    log_likelihood: float
-    converged: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,8 +54,8 @@ class Clustering:
     boundaries : ndarray, shape (K-1,)
         Values above which the next cluster begins, not descending.
     criterion : DataFrame
-        One row per number of clusters tried: ``n_clusters``, ``log_likelihood`` (of the fitted values), ``bic``, ``aic``,
-        ``converged``, ``chosen``.
+        One row per number of clusters tried: ``n_clusters``, ``log_likelihood`` (of the values fitted to), ``bic``,
+        ``aic``, ``converged``, ``chosen``.
     """
 
     labels: Labels
@@ -140,7 +122,6 @@ def cluster(
     max_clusters: int = 8,
     criterion: Literal["bic", "aic"] = "bic",
     fit_limit: int = FIT_LIMIT,
-    seed: int = 0,
 ) -> Clustering:
     """Cluster all values of an attribute by a Gaussian mixture fitted by expectation-maximisation.
 
@@ -153,11 +134,10 @@ def cluster(
     criterion : {"bic", "aic"}
         The information criterion whose lowest value decides; of equal ones the smaller mixture.
     fit_limit : int
-        With more values than this, the mixtures are fitted to a random sample of this size, drawn without replacement.
-        The criterion counts its values as independent, which the weeks of one household are not: a sample keeps it from
-        splitting clusters on evidence that is not there, and bounds time and memory.
-    seed : int
-        Seed of that sample; nothing else is random, expectation-maximisation starts from quantiles.
+        With more values than this, the mixtures are fitted to so many of them, equally spaced in order of size. The
+        sample follows the distribution of all values without the chance of a random one, bounds time and memory, and
+        is what the criterion counts as independent values. The weeks of one household are far from independent; counted
+        one by one they would split clusters on evidence that is not there. More values allow more clusters.
 
     Returns
     -------
@@ -172,28 +152,30 @@ def cluster(
 
     Notes
     -----
-    A mixture is given no more components than the sample has distinct values; equal values form one cluster.
+    Nothing is random: expectation-maximisation starts from quantiles and from even steps. A mixture is given no more
+    components than the sample has distinct values; equal values form one cluster.
+
     Components of unequal width can claim values on both sides of a narrow neighbour. Clusters of an ordered attribute
     must be ordered too, so a boundary is drawn between neighbouring centroids where both components are equally likely,
     and a value belongs to the cluster between whose boundaries it lies.
     """
     array = _sound(values)
-    _check_options(max_clusters, criterion, fit_limit, seed)
+    _check_options(max_clusters, criterion, fit_limit)
     # Scaled to unit spread, so that the mixture's floor on variances is relative and no square overflows.
     magnitude = float(np.abs(array).max()) or 1.0
     centre = float((array / magnitude).mean())
     spread = float((array / magnitude).std()) or 1.0
     scaled = (array / magnitude - centre) / spread
-    sample = scaled.ravel()
+    sample = np.sort(scaled, axis=None)
     if sample.size > fit_limit:
-        sample = np.random.default_rng(seed).choice(sample, fit_limit, replace=False)
+        sample = sample[((np.arange(fit_limit) + 0.5) * sample.size / fit_limit).astype(np.int64)]
     most = min(max_clusters, np.unique(sample).size)
-    mixtures = [_fit(sample, count) for count in range(1, most + 1)]
+    mixtures = [fit_mixture(sample, count) for count in range(1, most + 1)]
     table = _criterion_table(mixtures, sample.size)
     best = int(np.argmin(table[criterion].to_numpy()))
     table["chosen"] = np.arange(most) == best
     chosen = mixtures[best]
-    boundaries = _boundaries(chosen)
+    boundaries = boundaries_of(chosen)
     return Clustering(
         labels=np.searchsorted(boundaries, scaled, side="left").astype(np.int64),
         centroids=(chosen.means * spread + centre) * magnitude,
@@ -341,68 +323,16 @@ def _sound_labels(labels: ArrayLike, n_clusters: int) -> Labels:
     return array.astype(np.int64)
 
 
-def _check_options(max_clusters: int, criterion: str, fit_limit: int, seed: int) -> None:
+def _check_options(max_clusters: int, criterion: str, fit_limit: int) -> None:
     if max_clusters < 1:
         raise ValueError(f"max_clusters is {max_clusters}; need at least 1")
     if criterion not in ("bic", "aic"):
         raise ValueError(f"criterion is {criterion!r}; need 'bic' or 'aic'")
     if fit_limit < 1:
         raise ValueError(f"fit_limit is {fit_limit}; need at least 1")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; need a number that is not negative")
 
 
-def _fit(sample: Floats, count: int) -> _Mixture:
-    """Fit a mixture of ``count`` components to values (N,), the likelier of two starts; one component is closed form."""
-    if count == 1:
-        variance = float(sample.var()) + VARIANCE_FLOOR
-        squares = float(((sample - sample.mean()) ** 2).sum())
-        return _Mixture(
-            weights=np.ones(1),
-            means=np.array([sample.mean()]),
-            deviations=np.sqrt([variance]),
-            log_likelihood=-0.5 * (sample.size * np.log(2.0 * np.pi * variance) + squares / variance),
-            converged=True,
-        )
-    # Quantiles of all values start where the mass is, quantiles of the distinct ones keep ties from starting as twins.
-    levels = (np.arange(count) + 0.5) / count
-    starts = [np.quantile(sample, levels), np.quantile(np.unique(sample), levels)]
-    fits = [_expectation_maximisation(sample, means) for means in starts]
-    return max(fits, key=lambda fit: fit.log_likelihood)
-
-
-def _expectation_maximisation(sample: Floats, means: Floats) -> _Mixture:
-    """Run scikit-learn's algorithm from the given means; running out of iterations is recorded, not warned of."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    count = means.size
-    mixture = GaussianMixture(
-        n_components=count,
-        covariance_type="diag",
-        reg_covar=VARIANCE_FLOOR,
-        tol=TOLERANCE,
-        max_iter=ITERATIONS,
-        weights_init=np.full(count, 1.0 / count),
-        means_init=means[:, None],
-        precisions_init=np.full((count, 1), float(count**2)),
-        random_state=0,
-    )
-    column = sample[:, None]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture.fit(column)
-    order = np.argsort(mixture.means_[:, 0], kind="stable")
-    return _Mixture(
-        weights=mixture.weights_[order],
-        means=mixture.means_[order, 0],
-        deviations=np.sqrt(mixture.covariances_[order, 0]),
-        log_likelihood=float(mixture.score(column)) * sample.size,
-        converged=bool(mixture.converged_),
-    )
-
-
-def _criterion_table(mixtures: list[_Mixture], size: int) -> pd.DataFrame:
+def _criterion_table(mixtures: list[Mixture], size: int) -> pd.DataFrame:
     """Information criteria of mixtures of 1, 2, ... components; K of them have 3 K - 1 free parameters."""
     import pandas as pd
 
@@ -417,22 +347,3 @@ def _criterion_table(mixtures: list[_Mixture], size: int) -> pd.DataFrame:
             "converged": [mixture.converged for mixture in mixtures],
         }
     )
-
-
-def _boundaries(mixture: _Mixture) -> Floats:
-    """Values between neighbouring means at which both components are equally likely, shape (K-1,).
-
-    From the lower to the upper mean the lower component only falls and the upper only rises, so bisection finds the
-    one crossing; where one component outweighs the other all the way, it ends at the other's mean.
-    """
-    low, high = mixture.means[:-1].copy(), mixture.means[1:].copy()
-
-    def log_density(x: Floats, part: slice) -> Floats:
-        z = (x - mixture.means[part]) / mixture.deviations[part]
-        return np.log(mixture.weights[part]) - np.log(mixture.deviations[part]) - 0.5 * z**2
-
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2.0
-        below = log_density(middle, slice(None, -1)) > log_density(middle, slice(1, None))
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2.0

@@ -148,7 +148,7 @@ def _canonical_bytes(value: Any, spec: Spec) -> bytes:
     if value is None:
         return b"none"
     if spec.kind in SETTINGS:
-        return json.dumps(value).encode()
+        return json.dumps(value if spec.kind == "choice" else value + 0.0).encode()
     if spec.dtype is str:
         return "\n".join(value.ravel().tolist()).encode() + repr(value.shape).encode()
     # Adding zero turns -0.0 into 0.0, which is the same number.

@@ -8,8 +8,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .datapackage import DESCRIPTOR, load_instance, save_instance
+from .datapackage import DESCRIPTOR, is_there, load_instance
 from .errors import Fault, InstanceError
+from .package_writer import save_instance
 from .record import Instance
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def instance_class(problem: str) -> type[Instance]:
     KeyError
         For an unknown problem, naming the known ones.
     """
-    if problem not in CLASSES:
+    if not isinstance(problem, str) or problem not in CLASSES:
         raise KeyError(f"known problems: {', '.join(CLASSES)}")
     module, name = CLASSES[problem]
     found: type[Instance] = getattr(importlib.import_module(f"{__package__}.{module}"), name)
@@ -66,7 +67,7 @@ def load(name_or_path: str | Path) -> Instance:
     shipped = _folders()
     if str(name_or_path) in shipped:
         return load_instance(shipped[str(name_or_path)], instance_class)
-    if not Path(name_or_path).exists():
+    if not is_there(name_or_path):
         names = ", ".join(shipped) or "none"
         remedy = f"give a folder, or one of the shipped instances: {names}"
         raise InstanceError(
@@ -76,7 +77,7 @@ def load(name_or_path: str | Path) -> Instance:
 
 
 def save(instance: Instance, folder: str | Path, *, fmt: Literal["csv", "parquet"] | None = None) -> Path:
-    """Save an instance as a Data Package; see :func:`commonwatt.instances.datapackage.save_instance`."""
+    """Save an instance as a Data Package; see :func:`commonwatt.instances.package_writer.save_instance`."""
     return save_instance(instance, folder, fmt=fmt)
 
 

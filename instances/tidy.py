@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -97,13 +98,14 @@ def from_tables(
         fields.update(_read_table(cls, table, frame, labels, faults))
     for table, columns in declared.items():
         required = [n for n, s in columns.items() if s.default is None and not s.optional]
-        if table not in tables and required and table not in labels:
+        if table not in tables and required and table not in specs(cls):
             faults.append(Fault(table, message="the table is missing", remedy=f"it holds {', '.join(required)}"))
     return fields
 
 
 def _texts(column: pd.Series) -> np.ndarray:
-    return np.array(["" if value is None or value != value else str(value) for value in column.tolist()], dtype=object)
+    empty = column.isna().to_numpy()
+    return np.array(["" if no else str(cell) for cell, no in zip(column.tolist(), empty, strict=True)], dtype=object)
 
 
 def _read_table(
@@ -123,7 +125,7 @@ def _read_table(
         faults.append(Fault(table, name, message="the column is missing", remedy="add it"))
     if any(name not in frame for name in names):
         return found
-    place = _places(table, frame, axes, labels, faults)
+    place = _places(cls, table, frame, axes, labels, faults)
     if place is None:
         return found
     positions, shape = place
@@ -144,11 +146,20 @@ def _read_table(
 
 
 def _places(
-    table: str, frame: pd.DataFrame, axes: tuple[str, ...], labels: dict[str, np.ndarray], faults: list[Fault]
+    cls: type[Record],
+    table: str,
+    frame: pd.DataFrame,
+    axes: tuple[str, ...],
+    labels: dict[str, np.ndarray],
+    faults: list[Fault],
 ) -> tuple[tuple[np.ndarray, ...], tuple[int, ...]] | None:
     """Position of every row in the grid of labels; None when some combination is missing, doubled or unknown."""
+    if len(axes) == 1 and axes[0] in labels and axes[0] in specs(cls):
+        # The table that lists an index set: its own rows fix the order, and the record judges the labels.
+        return (np.arange(len(frame)),), (len(frame),)
     before = len(faults)
-    positions, shape = [], []
+    positions: list[np.ndarray] = []
+    grids: list[np.ndarray] = []
     for axis in axes:
         name = axis.replace("+", "_state")
         known = labels.get(axis.removesuffix("+"))
@@ -157,70 +168,85 @@ def _places(
         elif axis.endswith("+"):
             known = np.append(known, "end")
         place = _positions(table, name, frame[name], known, axis, faults)
-        if place is None:
+        if place is None or len(set(known)) < len(known):
+            # Without a place for every row, or with labels doubled in their own table (a fault of that table).
             return None
         positions.append(place)
-        shape.append(len(known))
-    flat = np.ravel_multi_index(tuple(positions), tuple(shape)) if min(shape) else np.zeros(0, dtype=int)
-    counts = np.bincount(flat, minlength=int(np.prod(shape)))
-    grids = [labels.get(axis.removesuffix("+")) for axis in axes]
+        grids.append(known)
+    shape = tuple(len(grid) for grid in grids)
+    flat = np.ravel_multi_index(tuple(positions), shape) if min(shape) else np.zeros(0, dtype=int)
+    counts = np.bincount(flat, minlength=math.prod(shape))
+    for wrong, message, remedy in (
+        (counts > 1, "the row is there twice", "keep one of them"),
+        (counts == 0, "the row is missing", "the file may be cut off; add it"),
+    ):
+        found = np.flatnonzero(wrong)
+        for at in found[:LISTED]:
+            row = ", ".join(str(grid[i]) for grid, i in zip(grids, np.unravel_index(at, shape), strict=True))
+            faults.append(Fault(table, ", ".join(axes), row, "", message, remedy))
+        _list_rest(table, ", ".join(axes), found, message, remedy, faults)
+    return (tuple(positions), shape) if len(faults) == before else None
 
-    def row(at: int) -> str:
-        place = np.unravel_index(at, tuple(shape))
-        return ", ".join(
-            str(grid[i]) if grid is not None and i < len(grid) else str(i) for grid, i in zip(grids, place, strict=True)
-        )
 
-    if len(axes) > 1 or axes[0] not in labels:
-        for at in np.flatnonzero(counts > 1)[:LISTED]:
-            faults.append(Fault(table, ", ".join(axes), row(at), "", "the row is there twice", "keep one of them"))
-    for at in np.flatnonzero(counts == 0)[:LISTED]:
-        faults.append(
-            Fault(table, ", ".join(axes), row(at), "", "the row is missing", "the file may be cut off; add it")
-        )
-    if len(axes) == 1 and (counts > 1).any():
-        # A doubled label of an index set itself is reported by the record, which sees the labels.
-        return (np.arange(len(frame)),), (len(frame),)
-    return (tuple(positions), tuple(shape)) if len(faults) == before else None
+def _list_rest(table: str, column: str, found: np.ndarray, message: str, remedy: str, faults: list[Fault]) -> None:
+    """Count in one entry what is more than can be listed."""
+    if len(found) > LISTED:
+        faults.append(Fault(table, column, f"{len(found) - LISTED} further rows", "", message, remedy))
 
 
 def _positions(
     table: str, name: str, column: pd.Series, known: np.ndarray | None, axis: str, faults: list[Fault]
 ) -> np.ndarray | None:
     if known is None:
+        message = f"refers to a {axis}, but no table {axis} lists any"
+        faults.append(Fault(table, name, "", "", message, f"add the table {axis} or drop the column"))
         return None
     where = pd.Index(pd.unique(pd.Series(known, dtype=object)))
     first = {label: position for position, label in reversed(list(enumerate(known)))}
     texts = _texts(column)
     at = where.get_indexer(pd.Index(texts, dtype=object))
-    for row in np.flatnonzero(at < 0)[:LISTED]:
-        message, remedy = f"is no known {axis}", f"list it in table {axis} or correct the name"
+    unknown = np.flatnonzero(at < 0)
+    message, remedy = f"is no known {axis}", f"list it in table {axis} or correct the name"
+    for row in unknown[:LISTED]:
         faults.append(Fault(table, name, f"line {row + 2}", repr(texts[row]), message, remedy))
-    if (at < 0).any():
+    _list_rest(table, name, unknown, message, remedy, faults)
+    if unknown.size:
         return None
     return np.array([first[label] for label in where], dtype=np.int64)[at]
 
 
 def _numbers(table: str, name: str, frame: pd.DataFrame, keys: list[str], faults: list[Fault]) -> np.ndarray | None:
-    """Cells as numbers; Python's own parser, since it returns the very number that was written."""
+    """Cells as numbers, NaN for those that are none; Python's own parser returns the very number that was written."""
+    if frame[name].dtype.kind in "fiu":
+        return frame[name].to_numpy(dtype=float, na_value=np.nan)
     cells = frame[name].to_numpy(dtype=object)
-    wrong = np.array([isinstance(cell, str) and (not cell.strip() or "_" in cell) for cell in cells], dtype=bool)
-    if not wrong.any():
-        try:
+    try:
+        if not any(isinstance(cell, str) and _is_odd(cell) for cell in cells):
             return cells.astype(float)
-        except (TypeError, ValueError):
-            wrong = np.array([not _is_number(cell) for cell in cells], dtype=bool)
-    for row in np.flatnonzero(wrong)[:LISTED]:
+    except (TypeError, ValueError, OverflowError):
+        pass  # the cells at fault are named below
+    wrong = np.array([not _is_number(cell) for cell in cells], dtype=bool)
+    found, remedy = np.flatnonzero(wrong), "write a plain number such as 0.25"
+    for row in found[:LISTED]:
         label = ", ".join(str(frame[key].iloc[row]) for key in keys)
         cell = cells[row]
         message = "the cell is empty" if isinstance(cell, str) and not cell.strip() else "is no number"
-        faults.append(Fault(table, name, label, repr(cell), message, "write a plain number such as 0.25"))
-    return None
+        faults.append(Fault(table, name, label, repr(cell), message, remedy))
+    _list_rest(table, name, found, "is no number", remedy, faults)
+    # The sound cells go on to be judged by the record, unless there are too many others to tell them apart.
+    return np.where(wrong, np.nan, cells).astype(float) if len(found) <= LISTED else None
+
+
+def _is_odd(cell: str) -> bool:
+    """Whether Python might read a text as a number that is written as none: empty, or with underscores."""
+    return not cell.strip() or "_" in cell
 
 
 def _is_number(cell: object) -> bool:
+    if isinstance(cell, str) and _is_odd(cell):
+        return False
     try:
         float(cell)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True

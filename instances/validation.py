@@ -14,6 +14,12 @@ from .fields import Spec, readonly
 LISTED = 1000
 """How many faults of one kind in one field are listed one by one; the rest is counted in a last entry."""
 
+CALENDAR_H = 6.9e7
+"""Hours from 2030, where made time labels start, to the year 9999, where ISO 8601 ends."""
+
+MICROSECONDS = 3.6e9
+"""Microseconds in an hour."""
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -27,13 +33,14 @@ class Sizes:
         """Collect lengths from labels where given, from array shapes elsewhere (the first array decides)."""
         known: dict[str, np.ndarray] = dict(outer)
         for name, spec in specs.items():
-            if spec.kind == "labels" and values.get(name) is not None:
-                known[name] = np.asarray(values[name]).ravel()
+            texts = _texts(values.get(name)) if spec.kind == "labels" else None
+            if texts is not None:
+                known[name] = texts
         lengths = {name: len(found) for name, found in known.items()}
         for name, spec in specs.items():
             if spec.kind in ("labels", "scalar", "choice") or values.get(name) is None:
                 continue
-            for axis, size in zip(spec.index, np.shape(values[name]), strict=False):
+            for axis, size in zip(spec.index, _shape(values[name]), strict=False):
                 lengths.setdefault(axis.removesuffix("+"), size - axis.endswith("+"))
         for spec in specs.values():
             for axis in spec.index:
@@ -51,6 +58,28 @@ class Sizes:
             else:
                 names.append(f"{axis} {at}")
         return ", ".join(names)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Shape of what was given; of a ragged list only the first axis has a length."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return (len(value),)
+
+
+def _texts(value: Any) -> np.ndarray | None:
+    """Labels as texts, time stamps in ISO 8601; None for what is no plain list."""
+    try:
+        raw = np.asarray(value)
+    except ValueError:
+        return None
+    if raw.ndim != 1:
+        return None
+    if raw.dtype.kind == "M":
+        whole = [unit for unit in ("m", "s") if (raw == raw.astype(f"M8[{unit}]")).all()]
+        raw = np.datetime_as_string(raw.astype(f"M8[{whole[0]}]") if whole else raw)
+    return np.array([str(label) for label in raw.tolist()], dtype=object)
 
 
 def resolve(
@@ -99,18 +128,32 @@ def _setting(name: str, spec: Spec, value: Any, faults: list[Fault]) -> Any:
         faults.append(Fault("settings", name, message="is missing", remedy=f"give a number in {spec.unit}"))
         return None
     if spec.kind == "choice":
-        if value not in spec.values:
-            faults.append(Fault("settings", name, "", repr(value), "is unknown", f"choose one of {_or(spec.values)}"))
+        if not isinstance(value, str) or value not in spec.values:
+            faults.append(
+                Fault("settings", name, "", _shown(repr(value)), "is unknown", f"choose one of {_or(spec.values)}")
+            )
         return value
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = np.nan
+    number = _number(value)
     if not np.isfinite(number):
-        faults.append(Fault("settings", name, "", repr(value), "is no finite number", f"give it in {spec.unit}"))
+        faults.append(
+            Fault("settings", name, "", _shown(repr(value)), "is no finite number", f"give it in {spec.unit}")
+        )
     else:
         _check_bounds_of_setting(name, spec, number, faults)
     return number
+
+
+def _shown(text: str) -> str:
+    """A value as messages show it: not more than fits a line."""
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _number(value: Any) -> float:
+    """One number; NaN for whatever is none, texts that look like numbers among them."""
+    try:
+        return np.nan if isinstance(value, (str, bytes, bool)) or np.ndim(value) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return np.nan
 
 
 def _check_bounds_of_setting(name: str, spec: Spec, number: float, faults: list[Fault]) -> None:
@@ -132,38 +175,49 @@ def _labels(name: str, spec: Spec, value: Any, sizes: Sizes, dt_h: float | None,
         if count is None:
             faults.append(Fault(name, name, message="no labels are given and no array shows how many there are"))
             return None
-        made = _time_labels(count, dt_h or 1.0) if spec.time else [spec.pattern.format(i + 1) for i in range(count)]
+        made = _time_labels(count, dt_h, faults) if spec.time else [spec.pattern.format(i + 1) for i in range(count)]
         sizes.labels[name] = np.array(made, dtype=object)
         return readonly(sizes.labels[name])
-    raw = np.asarray(value)
-    if raw.ndim != 1:
-        faults.append(Fault(name, name, "", f"shape {raw.shape}", "labels must be a plain list"))
+    found = _texts(value)
+    if found is None:
+        faults.append(Fault(name, name, "", f"shape {_shape(value)}", "labels must be a plain list"))
         return None
-    if raw.dtype.kind == "M":
-        raw = np.datetime_as_string(raw, unit="m")
-    found = np.array([str(label) for label in raw.tolist()], dtype=object)
+    before = len(faults)
     sizes.labels[name] = found
     seen: dict[str, int] = {}
     for position, label in enumerate(found):
-        if not label.strip() or label == "nan" or label == "None":
-            faults.append(Fault(name, name, f"{name} {position}", repr(label), "an empty label", "name it"))
-        elif "\n" in label or label != label.strip():
-            faults.append(
-                Fault(name, name, f"{name} {position}", repr(label), "blanks around it or a line break in it")
-            )
+        row = f"{name} {position}"
+        if not label.strip() or label in ("nan", "None", "NaT", "<NA>"):
+            faults.append(Fault(name, name, row, repr(label), "is an empty label", "name it"))
+        elif label != label.strip() or any(_is_control(character) for character in label):
+            message = "has blanks around it or a control character in it"
+            faults.append(Fault(name, name, row, repr(label), message, "take them out"))
         elif label in seen:
             message = f"is a duplicate: rows {seen[label]} and {position} carry the same label"
-            faults.append(Fault(name, name, f"{name} {position}", repr(label), message, f"keep each {name} once"))
+            faults.append(Fault(name, name, row, repr(label), message, f"keep each {name} once"))
         seen.setdefault(label, position)
-    if spec.time and len(found) and not faults:
+    if spec.time and len(found) and len(faults) == before:
         _check_times(name, found, dt_h, faults)
     return readonly(found)
 
 
-def _time_labels(count: int, dt_h: float) -> list[str]:
-    start = np.datetime64("2030-01-01T00:00:00")
-    step = np.timedelta64(round(dt_h * 3600), "s")
-    return [f"{time}Z" for time in np.datetime_as_string(start + step * np.arange(count), unit="s")]
+def _is_control(character: str) -> bool:
+    """Line breaks and other control characters, and halves of surrogate pairs: no text file can hold them."""
+    code = ord(character)
+    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
+
+
+def _time_labels(count: int, dt_h: float | None, faults: list[Fault]) -> list[str]:
+    # A length that is no positive number has a fault of its own; hours stand in for it here.
+    step_h = dt_h if dt_h is not None and np.isfinite(dt_h) and dt_h > 0 else 1.0
+    if step_h * MICROSECONDS < 1.0 or step_h * count > CALENDAR_H:
+        message = f"{count} intervals of this length from 2030 on do not fit the calendar"
+        faults.append(Fault("settings", "dt_h", "", f"{step_h:g}", message, "correct dt_h"))
+        step_h = 1.0
+    since = np.round(np.arange(count) * (step_h * MICROSECONDS)).astype("m8[us]")
+    times = np.datetime64("2030-01-01T00:00:00", "us") + since
+    whole = (times == times.astype("M8[s]")).all()
+    return [f"{time}Z" for time in np.datetime_as_string(times, unit="s" if whole else "us")]
 
 
 def _check_times(name: str, found: np.ndarray, dt_h: float | None, faults: list[Fault]) -> None:
@@ -175,7 +229,7 @@ def _check_times(name: str, found: np.ndarray, dt_h: float | None, faults: list[
         faults.append(Fault(name, name, f"{name} {position}", repr(found[position]), "is no time stamp", remedy))
     if times.isna().any() or dt_h is None or len(times) < 2:
         return
-    step_h = np.diff(times.to_numpy()).astype("timedelta64[s]").astype(float) / 3600.0
+    step_h = np.diff(times.to_numpy()).astype("m8[us]").astype(float) / MICROSECONDS
     for position in np.flatnonzero(np.abs(step_h - dt_h) > 1e-9)[:LISTED]:
         gap = step_h[position]
         what = "a gap" if gap > dt_h else "a duplicated or disordered time"
@@ -198,36 +252,43 @@ def _array(name: str, spec: Spec, value: Any, sizes: Sizes, faults: list[Fault])
         return readonly(filled)
     _check_alignment(name, spec, value, sizes, faults)
     if spec.kind == "choices":
-        return _words(name, spec, np.array(value, dtype=object), shape, sizes, faults)
-    try:
-        found = np.array(value, dtype=float, order="C")
-    except (TypeError, ValueError):
-        # Objects of mixed kind: name the cells instead of giving up on the whole array.
-        _check_numbers(name, spec, value, sizes, faults)
+        return _words(name, spec, value, shape, sizes, faults)
+    found = _numbers(name, spec, value, sizes, faults)
+    if found is None:
         return None
     if found.shape != shape:
         expected = " × ".join(f"{sizes.lengths.get(axis, '?')} {axis}s" for axis in spec.index)
-        faults.append(Fault(spec.table, name, "", f"shape {found.shape}", f"must hold {expected}"))
+        faults.append(Fault(spec.table, name, "", f"shape {found.shape}", f"must hold {expected}", "mend its shape"))
         return None
     _check_range(name, spec, found, sizes, faults)
     if spec.dtype is int and np.isfinite(found).all():
-        _list(name, spec, found, found != np.floor(found), "is no whole number", "round it", sizes, faults)
-        found = found.astype(np.int64)
-        if spec.kind == "reference":
-            outside = (found < 0) | (found >= sizes.lengths.get(spec.to, 0))
-            _list(name, spec, found, outside, f"points at no {spec.to}", f"name a known {spec.to}", sizes, faults)
+        found = _whole_numbers(name, spec, found, sizes, faults)
     return readonly(found)
+
+
+def _whole_numbers(name: str, spec: Spec, found: np.ndarray, sizes: Sizes, faults: list[Fault]) -> np.ndarray:
+    large = np.abs(found) > 2.0**53
+    _list(name, spec, found, found != np.floor(found), "is no whole number", "round it", sizes, faults)
+    _list(name, spec, found, large, "is too large for a whole number", "stay below 2⁵³", sizes, faults)
+    whole = np.where(large, 0.0, found).astype(np.int64)
+    if spec.kind == "reference":
+        outside = (whole < 0) | (whole >= sizes.lengths.get(spec.to, 0))
+        _list(name, spec, whole, outside, f"points at no {spec.to}", f"name a known {spec.to}", sizes, faults)
+    return whole
 
 
 def _words(
-    name: str, spec: Spec, found: np.ndarray, shape: tuple[int, ...], sizes: Sizes, faults: list[Fault]
+    name: str, spec: Spec, value: Any, shape: tuple[int, ...], sizes: Sizes, faults: list[Fault]
 ) -> np.ndarray | None:
+    found = _cells(value)
     if found.shape != shape:
-        faults.append(Fault(spec.table, name, "", f"shape {found.shape}", f"must have shape {shape}"))
+        message = f"must have shape {shape}"
+        faults.append(Fault(spec.table, name, "", f"shape {found.shape}", message, "mend its shape"))
         return None
-    wrong = ~np.isin(found.astype(str), spec.values)
+    texts = found.astype(str)
+    wrong = ~np.isin(texts, spec.values)
     _list(name, spec, found, wrong, "is unknown", f"choose one of {_or(spec.values)}", sizes, faults)
-    return readonly(found)
+    return readonly(texts.astype(object))
 
 
 def _check_alignment(name: str, spec: Spec, value: Any, sizes: Sizes, faults: list[Fault]) -> None:
@@ -237,28 +298,40 @@ def _check_alignment(name: str, spec: Spec, value: Any, sizes: Sizes, faults: li
         return
     for axis, given in zip(spec.index, axes, strict=False):
         known = sizes.labels.get(axis)
-        texts = [str(label) for label in given]
-        if known is None or texts == [str(label) for label in known]:
+        texts = _texts(given)
+        if known is None or texts is None or texts.tolist() == known.tolist():
             continue
         message = f"its {axis} labels are not those of the record, in its order"
         faults.append(
-            Fault(spec.table, name, "", f"{texts[:3]}…", message, f"reindex it by {axis} or pass .to_numpy()")
+            Fault(spec.table, name, "", f"{texts.tolist()[:3]}…", message, f"reindex it by {axis} or pass .to_numpy()")
         )
 
 
-def _check_numbers(name: str, spec: Spec, value: Any, sizes: Sizes, faults: list[Fault]) -> None:
-    cells = np.array(value, dtype=object)
+def _numbers(name: str, spec: Spec, value: Any, sizes: Sizes, faults: list[Fault]) -> np.ndarray | None:
+    """A copy as floats; None, with every cell named that is no number, where it holds texts, times or worse."""
+    try:
+        raw = np.asarray(value)
+        texts = raw.dtype == object and any(isinstance(cell, (str, bytes)) for cell in raw.flat)
+        if raw.dtype.kind in "biufO" and not texts:
+            return np.array(raw, dtype=float, order="C")
+        cells = np.array(value, dtype=object)
+    except (TypeError, ValueError, OverflowError):
+        cells = _cells(value)
     if cells.ndim != len(spec.index):
         message = f"must be a regular array over {', '.join(spec.index)}"
-        faults.append(Fault(spec.table, name, "", f"shape {cells.shape}", message))
-        return
-    wrong = np.zeros(cells.shape, dtype=bool)
-    for position, cell in np.ndenumerate(cells):
-        try:
-            float(cell)
-        except (TypeError, ValueError):
-            wrong[position] = True
-    _list(name, spec, cells, wrong, "is no number", f"give it in {spec.unit}", sizes, faults)
+        faults.append(Fault(spec.table, name, "", f"shape {cells.shape}", message, "mend its shape"))
+        return None
+    wrong = np.array([np.isnan(_number(cell)) for cell in cells.flat], dtype=bool).reshape(cells.shape)
+    _list(name, spec, cells, wrong, "is no number", f"give a number in {spec.unit}", sizes, faults)
+    return None
+
+
+def _cells(value: Any) -> np.ndarray:
+    """Cells as objects; a ragged list has its rows for cells."""
+    try:
+        return np.array(value, dtype=object)
+    except ValueError:
+        return np.empty(len(value), dtype=object)
 
 
 def _check_range(name: str, spec: Spec, found: np.ndarray, sizes: Sizes, faults: list[Fault]) -> None:
@@ -290,7 +363,7 @@ def _list(
     positions = np.argwhere(wrong)
     for position in positions[:LISTED]:
         at = tuple(int(i) for i in position)
-        faults.append(Fault(spec.table, name, sizes.row(spec.index, at), str(found[at]), message, remedy))
+        faults.append(Fault(spec.table, name, sizes.row(spec.index, at), _shown(str(found[at])), message, remedy))
     if len(positions) > LISTED:
         rest = f"{len(positions) - LISTED} further cells"
         faults.append(Fault(spec.table, name, rest, "", message, remedy))

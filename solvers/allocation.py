@@ -18,6 +18,7 @@ from ..models.allocation.decision import AllocationDecision, AllocationPrices
 from .method import Answer, Claims, method
 
 if TYPE_CHECKING:
+    from .allocation_programs import Run
     from .heuristics.allocation import Pairing
 
 PRINTED = {"printed": Claims(feasible=False)}
@@ -90,6 +91,15 @@ def _variant(variant: str) -> str:
     return variant
 
 
+def _number(name: str, given: object, otherwise: float) -> float:
+    """An option that is a number, the instance's own where it is not given."""
+    if given is None:
+        return otherwise
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise ValueError(f"{name}={given!r} is no number")
+    return given
+
+
 def _printed(instance: AllocationInstance, algorithm: Any, *, pairs: bool) -> AllocationDecision:
     """Run a printed algorithm on the consumers of each interval; whoever is none is not part of the paper's C."""
     x = np.zeros_like(instance.deficiency_kwh)
@@ -141,7 +151,7 @@ def greedy(
     """Greedy strategy: one fixed sequence by priority; service_level (λ, else the instance's) caps a first pass."""
     from .heuristics.allocation import greedy_pairs
 
-    level = instance.service_level if service_level is None else service_level
+    level = _number("service_level", service_level, instance.service_level)
     pairing = greedy_pairs(
         instance.deficiency_kwh,
         instance.excess_kwh,
@@ -169,8 +179,8 @@ def round_robin(
         instance.excess_kwh,
         instance.weight,
         instance.order,
-        reset_intervals=int(instance.reset_intervals if reset_intervals is None else reset_intervals),
-        service_level=instance.service_level if service_level is None else service_level,
+        reset_intervals=int(_number("reset_intervals", reset_intervals, instance.reset_intervals)),
+        service_level=_number("service_level", service_level, instance.service_level),
         second_pass=second_pass,
     )
     return _paired(instance, pairing)
@@ -185,3 +195,114 @@ def weighted(instance: AllocationInstance, *, variant: str = "corrected", pairs:
     x, spill = weighted_split(instance.deficiency_kwh, weight, instance.available_kwh, variant=variant)
     note = f"spill: {spill.sum():.6g} kWh of {instance.available_kwh.sum():.6g} kWh are given to nobody"
     return Answer(_decided(instance, x, pairs=pairs), notes=(note,))
+
+
+CONIC_DECADES, QUADRATIC_DECADES, LINEAR_DECADES = 12, 4, 6
+"""Spread of the requests of one interval that a program's solver resolves to a gap of 1e-6; kernels have no such limit.
+
+``python -m commonwatt.benchmarks.spread`` prints the gaps by which these were chosen.
+"""
+
+
+def _refuse_wide_spread(instance: AllocationInstance, decades: int) -> None:
+    """Raise where requests differ by more than a solver with absolute tolerances can tell apart."""
+    asked = instance.requested_kwh
+    least = np.where(asked > 0, asked, np.inf).min(axis=1)
+    most = asked.max(axis=1)
+    for t in np.flatnonzero(most > least * 10.0**decades):
+        spread = f"requests from {least[t]:.3g} to {most[t]:.3g} kWh"
+        raise NotApplicable(f"interval {instance.interval[t]}: {spread}; the solver resolves {decades} decades")
+
+
+def _from_run(instance: AllocationInstance, run: Run, proves: str | None = None) -> Answer:
+    """Answer of a program's run; ``proves`` names the criterion whose bound its tree proved."""
+    pairs = {}
+    if run.pairs is not None:
+        at, prosumer, consumer, energy_kwh = run.pairs
+        pairs = {"pair_interval": at, "pair_prosumer": prosumer, "pair_consumer": consumer, "pair_kwh": energy_kwh}
+    outcome = run.outcome
+    return Answer(
+        AllocationDecision(instance=instance, allocated_kwh=run.allocated_kwh, **pairs),
+        None if run.energy_price is None else _prices(instance, run.energy_price),
+        status=outcome.status,
+        bounds={} if proves is None else {proves: outcome.bound},
+        build_seconds=outcome.build_seconds,
+    )
+
+
+@method("allocation", kind="program", exact_for={"social_welfare"})
+def social_welfare_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Maximise Σ w log₂(1 + x/E) as a conic program (CVXPY, Clarabel)."""
+    from .allocation_programs import run_social_welfare_log
+
+    _refuse_wide_spread(instance, CONIC_DECADES)
+    return _from_run(instance, run_social_welfare_log(instance, time_limit_s=time_limit_s))
+
+
+@method("allocation", kind="program", exact_for={"swr"})
+def swr_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Maximise Σ log₂(1 + x/E) as a conic program (CVXPY, Clarabel)."""
+    from .allocation_programs import run_swr_log
+
+    _refuse_wide_spread(instance, CONIC_DECADES)
+    return _from_run(instance, run_swr_log(instance, time_limit_s=time_limit_s))
+
+
+@method("allocation", kind="program", exact_for={"fairness"})
+def fairness_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Maximise Σ √(w x) as a conic program (CVXPY, Clarabel)."""
+    from .allocation_programs import run_fairness_root
+
+    _refuse_wide_spread(instance, CONIC_DECADES)
+    return _from_run(instance, run_fairness_root(instance, time_limit_s=time_limit_s))
+
+
+@method("allocation", kind="program", exact_for={"social_welfare"})
+def water_filling_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Minimise Σ (E + x)²/2w, whose optimum is the water-filling strategy (Pyomo, HiGHS)."""
+    from .allocation_programs import run_water_filling_qp
+
+    _refuse_wide_spread(instance, QUADRATIC_DECADES)
+    return _from_run(instance, run_water_filling_qp(instance, time_limit_s=time_limit_s))
+
+
+@method("allocation", kind="program", exact_for={"fairness"})
+def game_theoretic_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Minimise Σ x²/2w, whose optimum is the game-theoretic strategy (Pyomo, HiGHS)."""
+    from .allocation_programs import run_game_theoretic_qp
+
+    _refuse_wide_spread(instance, QUADRATIC_DECADES)
+    return _from_run(instance, run_game_theoretic_qp(instance, time_limit_s=time_limit_s))
+
+
+@method("allocation", kind="program", exact_for={"fairness"})
+def max_min_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Maximise the worst x/w, then the next, by a sequence of linear programs (Pyomo, HiGHS)."""
+    from .allocation_programs import run_max_min_lp
+
+    _refuse_wide_spread(instance, LINEAR_DECADES)
+    return _from_run(instance, run_max_min_lp(instance, time_limit_s=time_limit_s))
+
+
+@method("allocation", kind="program", exact_for={"fully_served"})
+def fully_served_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Maximise the number of consumers fully served, an integer program (Pyomo, HiGHS)."""
+    from .allocation_integer_programs import run_fully_served_milp
+
+    return _from_run(instance, run_fully_served_milp(instance, time_limit_s=time_limit_s), "fully_served")
+
+
+@method("allocation", kind="program", exact_for={"unique_served"})
+def unique_served_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Maximise the number of households fully served at least once, an integer program (Pyomo, HiGHS)."""
+    from .allocation_integer_programs import run_unique_served_milp
+
+    return _from_run(instance, run_unique_served_milp(instance, time_limit_s=time_limit_s), "unique_served")
+
+
+@method("allocation", kind="program", exact_for={"pairs"})
+def pairs_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Minimise the number of pairs that deliver all that can be delivered, an integer program (Pyomo, HiGHS)."""
+    from .allocation_integer_programs import run_fewest_pairs_milp
+
+    return _from_run(instance, run_fewest_pairs_milp(instance, time_limit_s=time_limit_s), "pairs")

@@ -10,7 +10,8 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from ..instances.fields import specs
 from ..instances.record import Decision, Instance
@@ -114,12 +115,20 @@ class Method:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of its own source, which tells an edited method of a user from its former self."""
-        try:
-            source = inspect.getsource(self.run)
-        except (OSError, TypeError):
-            source = repr(self.run)
-        return hashlib.sha256(source.encode()).hexdigest()[:12]
+        """Digest of the file that declares it, or of its byte code; tells an edited method from its former self."""
+        run = inspect.unwrap(self.run)
+        file = inspect.getsourcefile(run) if inspect.isfunction(run) else None
+        digest = hashlib.sha256(f"{self.name} {getattr(run, '__qualname__', '')}".encode())
+        if file is not None and Path(file).is_file():
+            digest.update(Path(file).read_bytes())
+        elif inspect.isfunction(run):
+            digest.update(run.__code__.co_code + repr(run.__code__.co_names).encode())
+            digest.update(repr([one for one in run.__code__.co_consts if not inspect.iscode(one)]).encode())
+        if inspect.isfunction(run):
+            # Two methods made by one factory differ in nothing but what they closed over.
+            digest.update(repr([cell.cell_contents for cell in run.__closure__ or ()]).encode())
+            digest.update(repr((run.__defaults__, run.__kwdefaults__)).encode())
+        return digest.hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -184,19 +193,25 @@ def method(
     Raises
     ------
     ValueError
-        For an unknown problem or criterion, a name that is taken, or a size limit of anything but a program.
+        For an unknown problem, criterion or kind, a name that is taken or cannot be spelled, an option without a
+        default, or a size limit of anything but a program.
     """
 
     def register(function: F) -> F:
         found = problem(problem_name)
         claims = Claims(frozenset(exact_for), feasible)
-        for criterion in claims.exact_for:
-            found.criterion(criterion)
+        for one in (claims, *(variants or {}).values()):
+            for criterion in one.exact_for:
+                found.criterion(criterion)
+        if kind not in get_args(Kind):
+            raise ValueError(f"unknown kind {kind!r}; known: {', '.join(get_args(Kind))}")
+        chosen_name = name or function.__name__
+        if not chosen_name.isidentifier():
+            raise ValueError(f"{chosen_name!r} cannot be spelled as a method; give name= letters, digits and _")
+        _check_signature(chosen_name, function)
         if size_limit is not None and kind != "program":
             raise ValueError("only a program may declare a size limit: kernels and heuristics run on every instance")
-        entry = Method(
-            name or function.__name__, problem_name, kind, function, claims, dict(variants or {}), size_limit
-        )
+        entry = Method(chosen_name, problem_name, kind, function, claims, dict(variants or {}), size_limit)
         menu_ = menu(problem_name) if _is_foreign(function) else _MENUS.setdefault(problem_name, {})
         earlier = menu_.get(entry.name)
         if earlier is not None and not (_is_foreign(earlier.run) and earlier.run.__module__ == function.__module__):
@@ -205,6 +220,18 @@ def method(
         return function
 
     return register
+
+
+def _check_signature(name: str, function: Callable[..., Any]) -> None:
+    """A method takes the instance, then options that each have a name and a default."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if not parameters:
+        raise ValueError(f"method {name!r} must take the instance as its first parameter")
+    for one in parameters[1:]:
+        if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+            raise ValueError(f"method {name!r} declares {one}; name its options one by one")
+        if one.default is one.empty and one.name not in ("seed", "time_limit_s"):
+            raise ValueError(f"option {one.name!r} of method {name!r} needs a default")
 
 
 def _is_foreign(function: Callable[..., Any]) -> bool:
@@ -274,8 +301,11 @@ def _parse(spelling: str) -> tuple[str, dict[str, Any]]:
             return tree.id, {}
         if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.args:
             raise wrong
-        return tree.func.id, {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in tree.keywords}
-    except (SyntaxError, ValueError):
+        options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in tree.keywords if keyword.arg is not None}
+        if len(options) < len(tree.keywords):
+            raise wrong
+        return tree.func.id, options
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         raise wrong from None
 
 

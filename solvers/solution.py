@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..instances.datapackage import describe, read_descriptor, read_record, write_package
+from ..instances.datapackage import read_descriptor, read_record
 from ..instances.errors import Fault, InstanceError
+from ..instances.package_writer import describe, write_package
 from ..instances.record import Decision, Instance
 from ..models.problem import Criterion, Violation, problem_of
 from .status import Status
@@ -202,7 +203,7 @@ class Solution:
             "instance_hash": self.instance.content_hash,
             "method": self.method,
             "criterion": self.criterion,
-            "options": dict(self.options),
+            "options": {name: _storable(value) for name, value in self.options.items()},
             "status": str(self.status),
             **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
             "bound_by": self.bound_by,
@@ -215,6 +216,15 @@ class Solution:
         }
         descriptor = {"name": "solution", "title": f"{self.instance.meta.name} by {self.method}", "commonwatt": section}
         return write_package(folder, descriptor, records)
+
+
+def _storable(value: Any) -> Any:
+    """An option as JSON can hold it; whatever else it is, is kept as text."""
+    if isinstance(value, (list, tuple)):
+        return [_storable(one) for one in value]
+    if isinstance(value, (bool, int, str, type(None))):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
 def load_solution(instance: Instance, folder: str | Path) -> Solution:
@@ -249,30 +259,60 @@ def load_solution(instance: Instance, folder: str | Path) -> Solution:
         message = f"answers another instance than {instance.meta.name} ({instance.content_hash[:12]})"
         remedy = "load the instance it was made for"
         raise InstanceError([Fault("datapackage.json", "instance_hash", "", found, message, remedy)], where)
-    found_problem = problem_of(instance)
     faults: list[Fault] = []
-    records: dict[str, Any] = {}
-    for prefix, cls in (("decision", found_problem.decision), ("prices", found_problem.prices)):
-        if section.get(prefix) is None:
-            continue
-        outer = {axis: instance.labels_of(axis) for axis in instance.sizes if not axis.endswith("+")}
-        fields = read_record(folder, descriptor, cls, prefix, section[prefix], outer, faults)
-        if not faults:
-            records[prefix] = cls(instance=instance, **fields)
+    evidence = _evidence(instance, section, faults)
+    records = _records(instance, folder, descriptor, faults)
     if faults:
         raise InstanceError(faults, where)
-    return conclude(
-        instance,
-        records["decision"],
-        prices=records.get("prices"),
-        method=str(section.get("method")),
-        criterion=section.get("criterion"),
-        options=section.get("options", {}),
-        seconds=section.get("seconds", {}),
-        seed=int(section.get("seed", 0)),
-        notes=tuple(section.get("notes", ())),
-        recorded=section.get("versions", {}),
-    )
+    return conclude(instance, records["decision"], prices=records.get("prices"), **evidence)
+
+
+def _records(
+    instance: Instance, folder: str | Path, descriptor: dict[str, Any], faults: list[Fault]
+) -> dict[str, Decision]:
+    """Decision and prices of a saved solution."""
+    found, section = problem_of(instance), descriptor["commonwatt"]
+    outer = {axis: instance.labels_of(axis) for axis in instance.sizes if not axis.endswith("+")}
+    records: dict[str, Any] = {}
+    for prefix, cls in (("decision", found.decision), ("prices", found.prices)):
+        if prefix == "prices" and section.get(prefix) is None:
+            continue
+        if not isinstance(section.get(prefix), dict):
+            remedy = "save the solution anew"
+            faults.append(Fault("datapackage.json", prefix, message="the section is missing", remedy=remedy))
+            continue
+        before = len(faults)
+        fields = read_record(folder, descriptor, cls, prefix, section[prefix], outer, faults)
+        if len(faults) == before:
+            try:
+                records[prefix] = cls(instance=instance, **fields)
+            except InstanceError as error:
+                faults.extend(error.faults)
+    return records
+
+
+def _evidence(instance: Instance, section: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:
+    """What a saved solution says of itself beside its decision, as arguments of :func:`conclude`."""
+    for name, kind in (
+        ("method", str),
+        ("criterion", str),
+        ("options", dict),
+        ("seconds", dict),
+        ("seed", int),
+        ("versions", dict),
+        ("notes", list),
+    ):
+        if not isinstance(section.get(name), kind):
+            message, remedy = f"is no {kind.__name__}", "save the solution anew"
+            faults.append(Fault("datapackage.json", name, "", f"{section.get(name)!r:.60}", message, remedy))
+    if not faults:
+        known = [one.name for one in problem_of(instance).criteria]
+        if section["criterion"] not in known:
+            fault = Fault("datapackage.json", "criterion", "", section["criterion"], "is unknown", ", ".join(known))
+            faults.append(fault)
+    named = ("method", "criterion", "options", "seconds", "seed")
+    rest = {"notes": tuple(section.get("notes") or ()), "recorded": section.get("versions")}
+    return {name: section.get(name) for name in named} | rest
 
 
 def conclude(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..instances.errors import InstanceError, NotApplicable
+from ..instances.errors import NotApplicable
 from ..instances.record import Decision, Instance
 from ..models.problem import Problem, problem_of
 from .method import Answer, Call, Method, call, menu
@@ -111,6 +111,10 @@ def run_call(
         answer = Answer(answer)
     if not isinstance(answer, Answer):
         raise TypeError(f"method {entry.name!r} returned {type(answer).__name__}; a decision or an Answer is expected")
+    for given, expected in ((answer.decision, found.decision), (answer.prices, found.prices)):
+        if not isinstance(given, expected) and not (given is None and expected is found.prices):
+            name, wanted = type(given).__name__, expected.__name__
+            raise TypeError(f"method {entry.name!r} answered with a {name} where a {wanted} is expected")
     if answer.decision.instance.content_hash != instance.content_hash:
         raise ValueError(f"method {entry.name!r} answered another instance than the one it was given")
     return conclude(
@@ -136,8 +140,7 @@ def _warm_up(found: Problem, chosen: Call, arguments: dict[str, Any]) -> None:
     _warm.add(key)
     try:
         chosen.method.run(found.tiny(), **arguments)
-    except (NotApplicable, InstanceError):
-        # The tiny instance may lie outside a premise that the real one satisfies.
+    except Exception:  # the tiny instance may lie outside a premise; the run itself shows what is really wrong
         return
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ...instances.allocation import AllocationInstance
+from ...instances.errors import Fault
 from ...instances.fields import array, refers
 from ...instances.record import Decision
 
@@ -36,6 +38,15 @@ class AllocationDecision(Decision):
     pair_prosumer: np.ndarray | None = refers("household", "pair", optional=True)
     pair_consumer: np.ndarray | None = refers("household", "pair", optional=True)
     pair_kwh: np.ndarray | None = array("pair", unit="kWh", optional=True)
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what is wrong between fields: the four columns of pairs belong together."""
+        columns = ("pair_interval", "pair_prosumer", "pair_consumer", "pair_kwh")
+        missing = [name for name in columns if getattr(self, name) is None]
+        if 0 < len(missing) < len(columns):
+            for name in missing:
+                message = "is missing, though other columns of the pairs are given"
+                yield Fault("pair", name, message=message, remedy="give all four columns or none")
 
     @property
     def has_pairs(self) -> bool:

@@ -7,6 +7,7 @@ SR (which is also reported without it), and enters no sum of ratios.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -20,8 +21,14 @@ Period = Literal["interval", "week", "month", "year", "all"]
 PERIODS = {"week": "W", "month": "M", "year": "Y"}
 
 
-def periods(instance: AllocationInstance, period: Period) -> np.ndarray:
-    """Period of each interval, (T,) of texts; an interval belongs where it starts (UTC)."""
+def periods(instance: AllocationInstance, period: Period | np.ndarray) -> np.ndarray:
+    """Period of each interval, (T,) of texts; an interval belongs where it starts (UTC). Own (T,) names stay."""
+    if isinstance(period, np.ndarray):
+        if period.shape != instance.interval.shape:
+            raise ValueError(
+                f"period names have shape {period.shape}, but there are {len(instance.interval)} intervals"
+            )
+        return period
     if period == "interval":
         return instance.interval
     if period == "all":
@@ -30,20 +37,52 @@ def periods(instance: AllocationInstance, period: Period) -> np.ndarray:
     return times.dt.to_period(PERIODS[period]).astype(str).to_numpy(object)
 
 
+@dataclass(frozen=True)
+class _Spans:
+    """Intervals gathered by period: all periods are summed at once, since a year of hours has many of them."""
+
+    names: np.ndarray
+    order: np.ndarray
+    starts: np.ndarray
+
+    @classmethod
+    def of(cls, names: np.ndarray) -> _Spans:
+        """Periods in the order of their first interval."""
+        codes, unique = pd.factorize(pd.Series(names, dtype=object))
+        order = np.argsort(codes, kind="stable")
+        return cls(unique.to_numpy(object), order, np.searchsorted(codes[order], np.arange(len(unique))))
+
+    def _gathered(self, values: np.ndarray) -> np.ndarray:
+        # Intervals usually come in order already; then nothing is copied.
+        return values if (np.diff(self.order) == 1).all() else values[self.order]
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """Sums of (T, …) values over the intervals of each period, (P, …) floats."""
+        counts = np.int32 if values.dtype == bool else np.float64
+        return np.add.reduceat(self._gathered(values), self.starts, axis=0, dtype=counts).astype(np.float64)
+
+    def any(self, values: np.ndarray) -> np.ndarray:
+        """Whether it is true in any interval of each period, (P, …)."""
+        return np.logical_or.reduceat(self._gathered(values), self.starts, axis=0)
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Means of the known among (T,) values in each period, (P,); NaN where none is known."""
+        known = np.isfinite(values)
+        return _ratio(self.sum(np.where(known, values, 0.0)), self.sum(known))
+
+
 def _ratio(given: np.ndarray, sought: np.ndarray) -> np.ndarray:
-    return np.divide(given, sought, out=np.full_like(given, np.nan), where=sought > 0)
+    return np.divide(given, sought, out=np.full(np.shape(given), np.nan), where=np.asarray(sought) > 0)
 
 
-def _per_consumer(
-    instance: AllocationInstance, decision: AllocationDecision, rows: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Metrics of every household over the intervals ``rows``, each (n,)."""
-    sought = np.where(instance.consumer, instance.deficiency_kwh, 0.0)[rows].sum(axis=0)
-    given = decision.allocated_kwh[rows].sum(axis=0)
+def _per_consumer(instance: AllocationInstance, decision: AllocationDecision, spans: _Spans) -> dict[str, np.ndarray]:
+    """Metrics of every household in each of P periods, each (P, n)."""
+    sought = spans.sum(np.where(instance.consumer, instance.deficiency_kwh, 0.0))
+    given = spans.sum(decision.allocated_kwh)
     ratio = _ratio(given, sought)
     swr = np.log2(1.0 + np.maximum(ratio, 0.0))
-    times = instance.consumer[rows].sum(axis=0)
-    fully = served(instance, decision)[rows]
+    times = spans.sum(instance.consumer)
+    fully = served(instance, decision)
     return {
         "sought_kwh": sought,
         "given_kwh": given,
@@ -51,14 +90,14 @@ def _per_consumer(
         "er_w": instance.weight * ratio,
         "sw": instance.weight * swr,
         "swr": swr,
-        "served_share": _ratio(fully.sum(axis=0).astype(float), times),
-        "nothing_share": _ratio(not_served(instance, decision)[rows].sum(axis=0).astype(float), times),
-        "served_once": fully.any(axis=0),
+        "served_share": _ratio(spans.sum(fully), times),
+        "nothing_share": _ratio(spans.sum(not_served(instance, decision)), times),
+        "served_once": spans.any(fully),
     }
 
 
 def household_metrics(
-    instance: AllocationInstance, decision: AllocationDecision, period: Period = "all"
+    instance: AllocationInstance, decision: AllocationDecision, period: Period | np.ndarray = "all"
 ) -> pd.DataFrame:
     """Metrics of every household in every period.
 
@@ -66,8 +105,8 @@ def household_metrics(
     ----------
     instance, decision
         What was given and decided.
-    period : {"interval", "week", "month", "year", "all"}
-        Time span of the ratios.
+    period : {"interval", "week", "month", "year", "all"}, or (T,) array of texts
+        Time span of the ratios, or a name of the period for each interval.
 
     Returns
     -------
@@ -76,18 +115,12 @@ def household_metrics(
         ``er_w``, ``sw``, ``swr``, ``served_share`` (of its intervals as a consumer), ``nothing_share`` and
         ``served_once``.
     """
-    names, frames = periods(instance, period), []
-    for name in pd.unique(pd.Series(names)):
-        frame = pd.DataFrame(_per_consumer(instance, decision, np.flatnonzero(names == name)))
-        frame.insert(0, "period", name)
-        frame.insert(1, "household", instance.household)
-        if instance.group is not None and instance.member_of is not None:
-            frame.insert(2, "group", instance.group[instance.member_of])
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
+    return all_metrics(instance, decision, period)[1]
 
 
-def group_metrics(instance: AllocationInstance, decision: AllocationDecision, period: Period = "all") -> pd.DataFrame:
+def group_metrics(
+    instance: AllocationInstance, decision: AllocationDecision, period: Period | np.ndarray = "all"
+) -> pd.DataFrame:
     """Metrics of every priority group in every period; sums and means over its members.
 
     Raises
@@ -108,7 +141,7 @@ def group_metrics(instance: AllocationInstance, decision: AllocationDecision, pe
 
 
 def community_metrics(
-    instance: AllocationInstance, decision: AllocationDecision, period: Period = "interval"
+    instance: AllocationInstance, decision: AllocationDecision, period: Period | np.ndarray = "interval"
 ) -> pd.DataFrame:
     """Metrics of the community in every period.
 
@@ -116,8 +149,8 @@ def community_metrics(
     ----------
     instance, decision
         What was given and decided.
-    period : {"interval", "week", "month", "year", "all"}
-        Time span.
+    period : {"interval", "week", "month", "year", "all"}, or (T,) array of texts
+        Time span, or a name of the period for each interval.
 
     Returns
     -------
@@ -128,38 +161,53 @@ def community_metrics(
         sought), ``jain`` and ``gini`` of the households' ER, ``supply_kwh``, ``local_kwh`` (surplus used locally),
         ``grid_import_kwh``, ``exported_kwh``, ``spilled_kwh``.
     """
-    names = periods(instance, period)
+    return all_metrics(instance, decision, period)[0]
+
+
+def all_metrics(
+    instance: AllocationInstance, decision: AllocationDecision, period: Period | np.ndarray = "all"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both :func:`community_metrics` and :func:`household_metrics`, at the cost of one."""
+    spans = _Spans.of(periods(instance, period))
+    own = _per_consumer(instance, decision, spans)
+    return _of_community(instance, decision, spans, own), _of_households(instance, spans, own)
+
+
+def _of_households(instance: AllocationInstance, spans: _Spans, own: dict[str, np.ndarray]) -> pd.DataFrame:
+    count, n = len(spans.names), len(instance.household)
+    columns: dict[str, np.ndarray] = {"period": np.repeat(spans.names, n)}
+    columns["household"] = np.tile(instance.household, count)
+    if instance.group is not None and instance.member_of is not None:
+        columns["group"] = np.tile(instance.group[instance.member_of], count)
+    return pd.DataFrame(columns | {name: values.ravel() for name, values in own.items()})
+
+
+def _of_community(
+    instance: AllocationInstance, decision: AllocationDecision, spans: _Spans, own: dict[str, np.ndarray]
+) -> pd.DataFrame:
     fully, asking = served(instance, decision), instance.consumer & (instance.deficiency_kwh > 0)
-    pbr = pbr_by_interval(instance, decision)
-    left = surplus_left_kwh(instance, decision)
-    rows = []
-    for name in pd.unique(pd.Series(names)):
-        at = np.flatnonzero(names == name)
-        own = _per_consumer(instance, decision, at)
-        share = _ratio(fully[at].sum(axis=1).astype(float), instance.consumer[at].sum(axis=1))
-        share_asking = _ratio((fully & asking)[at].sum(axis=1).astype(float), asking[at].sum(axis=1))
-        consumers = instance.consumer[at].any(axis=0)
-        rows.append(
-            {
-                "period": name,
-                "sr": _mean(share),
-                "sr_asking": _mean(share_asking),
-                "pbr": _mean(pbr[at]),
-                "ur": float(own["served_once"].sum() / consumers.sum()) if consumers.any() else np.nan,
-                "sw": float(np.nansum(own["sw"])),
-                "swr": float(np.nansum(own["swr"])),
-                "swr_mean": _mean(own["swr"]),
-                "er": float(own["given_kwh"].sum() / own["sought_kwh"].sum()) if own["sought_kwh"].any() else np.nan,
-                "jain": jain(own["er"]),
-                "gini": gini(own["er"]),
-                "supply_kwh": float(instance.supply_kwh[at].sum()),
-                "local_kwh": float(decision.allocated_kwh[at].sum()),
-                "grid_import_kwh": float((instance.deficiency_kwh - decision.allocated_kwh)[at].sum()),
-                "exported_kwh": float(left[at].sum()) if instance.leftover != "spill" else 0.0,
-                "spilled_kwh": float(left[at].sum()) if instance.leftover == "spill" else 0.0,
-            }
-        )
-    return pd.DataFrame(rows)
+    left = spans.sum(surplus_left_kwh(instance, decision))
+    spills = instance.leftover == "spill"
+    return pd.DataFrame(
+        {
+            "period": spans.names,
+            "sr": spans.mean(_ratio(fully.sum(axis=1), instance.consumer.sum(axis=1))),
+            "sr_asking": spans.mean(_ratio((fully & asking).sum(axis=1), asking.sum(axis=1))),
+            "pbr": spans.mean(pbr_by_interval(instance, decision)),
+            "ur": _ratio(own["served_once"].sum(axis=1), spans.any(instance.consumer).sum(axis=1)),
+            "sw": np.nansum(own["sw"], axis=1),
+            "swr": np.nansum(own["swr"], axis=1),
+            "swr_mean": _ratio(np.nansum(own["swr"], axis=1), np.isfinite(own["swr"]).sum(axis=1)),
+            "er": _ratio(own["given_kwh"].sum(axis=1), own["sought_kwh"].sum(axis=1)),
+            "jain": _jain(own["er"]),
+            "gini": _gini(np.maximum(own["er"], 0.0)),
+            "supply_kwh": spans.sum(instance.supply_kwh),
+            "local_kwh": spans.sum(decision.allocated_kwh).sum(axis=1),
+            "grid_import_kwh": spans.sum(instance.deficiency_kwh - decision.allocated_kwh).sum(axis=1),
+            "exported_kwh": np.zeros_like(left) if spills else left,
+            "spilled_kwh": left if spills else np.zeros_like(left),
+        }
+    )
 
 
 def surplus_left_kwh(instance: AllocationInstance, decision: AllocationDecision) -> np.ndarray:
@@ -175,21 +223,19 @@ def uniqueness_ratio(instance: AllocationInstance, decision: AllocationDecision)
     return pd.Series(_ratio(once.astype(float), consumers), index=instance.interval, name="ur")
 
 
-def _mean(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else np.nan
-
-
 def jain(values: np.ndarray) -> float:
     """Jain's index (Σ v)² / (m Σ v²) of the known values: 1 if equal, 1/m if one has all, 1 where all are 0."""
-    known = values[np.isfinite(values)]
-    if not known.size:
-        return np.nan
-    largest = np.abs(known).max()
-    if largest == 0:
-        return 1.0
-    scaled = known / largest
-    return float(scaled.sum() ** 2 / (scaled.size * (scaled**2).sum()))
+    return float(_jain(np.asarray(values, dtype=float)[None, :])[0])
+
+
+def _jain(values: np.ndarray) -> np.ndarray:
+    """Jain's index of each row, (P, n) to (P,)."""
+    known = np.isfinite(values)
+    found = np.where(known, values, 0.0)
+    largest = np.abs(found).max(axis=1, initial=0.0)
+    scaled = np.divide(found, largest[:, None], out=np.ones_like(found), where=largest[:, None] > 0)
+    scaled = np.where(known, scaled, 0.0)
+    return _ratio(scaled.sum(axis=1) ** 2, known.sum(axis=1) * (scaled**2).sum(axis=1))
 
 
 def gini(values: np.ndarray) -> float:
@@ -200,12 +246,18 @@ def gini(values: np.ndarray) -> float:
     ValueError
         For a negative value.
     """
-    known = np.sort(values[np.isfinite(values)])
-    if known.size and known[0] < 0:
-        raise ValueError(f"the Gini coefficient is defined for values ≥ 0, found {known[0]:g}")
-    if not known.size:
-        return np.nan
-    if known[-1] == 0:
-        return 0.0
-    ranks = np.arange(1, known.size + 1)
-    return float(((2 * ranks - known.size - 1) * known).sum() / (known.size * known.sum()))
+    return float(_gini(np.asarray(values, dtype=float)[None, :])[0])
+
+
+def _gini(values: np.ndarray) -> np.ndarray:
+    """Gini coefficient of each row, (P, n) to (P,)."""
+    known = np.isfinite(values)
+    least = np.min(values, where=known, initial=0.0)
+    if least < 0:
+        raise ValueError(f"the Gini coefficient is defined for values ≥ 0, found {least:g}")
+    # Unknown values are sorted to the end, where they count as 0.
+    ascending = np.sort(np.where(known, values, np.inf), axis=1)
+    ascending[np.isinf(ascending)] = 0.0
+    count, total = known.sum(axis=1), ascending.sum(axis=1)
+    factor = 2 * np.arange(1, values.shape[1] + 1) - count[:, None] - 1
+    return np.where((count > 0) & (total == 0), 0.0, _ratio((factor * ascending).sum(axis=1), count * total))

@@ -1,0 +1,210 @@
+"""Runs of the integer programs of allocation: counts of those served, and of pairs.
+
+HiGHS' tree proves ``outcome.bound``. There are no prices: an integer program has no duals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..instances.allocation import AllocationInstance
+from ..instances.errors import NotApplicable
+from ..models.allocation import integer_program, program
+from .allocation_programs import Pairs, Run, into_feasible_set
+from .program_runs import NOT_STARTED, OutcomeSum, Watch, built_in, timed
+from .programs import Outcome, solve_pyomo
+from .status import Status
+
+TIGHT_MILP = {"mip_feasibility_tolerance": 1e-10, "primal_feasibility_tolerance": 1e-10, "mip_rel_gap": 0.0}
+"""By default HiGHS lets a row be exceeded by 1e-6, enough to serve one consumer too many."""
+
+
+def run_fully_served_milp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
+    """The largest number of consumers served in full, by an integer program (HiGHS) for each interval.
+
+    Parameters
+    ----------
+    instance : AllocationInstance
+        What is given.
+    time_limit_s : float, optional
+        For all intervals together.
+
+    Returns
+    -------
+    Run
+        Without prices; ``outcome.bound`` is proved by the solver's tree, and by the number of consumers where it did
+        not start.
+    """
+    watch, total = Watch.start(time_limit_s), OutcomeSum()
+    x = np.zeros_like(instance.requested_kwh)
+    for t in range(len(instance.interval)):
+        who = program.receivers(instance, t)
+        content = integer_program.content(instance, t)
+        if not who.size or instance.available_kwh[t] == 0.0:
+            total.add(Outcome(Status.OPTIMAL, content, content, 0.0, 0.0), objective=0.0, bound=0.0)
+            continue
+        outcome = NOT_STARTED
+        if not watch.over():
+            model, build_seconds = timed(lambda t=t: integer_program.build_fully_served(instance, t))
+            outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)
+            outcome = built_in(_whole(outcome), build_seconds)
+        if outcome.has_solution:
+            served = [k for k in model.household if model.is_served[k].value > 0.5]
+            x[t, served] = instance.requested_kwh[t, served]
+        total.add(outcome, objective=content, bound=content + who.size)
+    return Run(into_feasible_set(instance, x), None, total.outcome())
+
+
+def _whole(outcome: Outcome, *, up: bool = False) -> Outcome:
+    """The outcome of a count: its objective is whole, and so is its bound."""
+    objective = float(round(outcome.objective)) if outcome.has_solution else math.nan
+    bound = outcome.bound
+    if math.isfinite(bound):
+        bound = float(math.ceil(bound - 1e-6) if up else math.floor(bound + 1e-6))
+    return replace(outcome, objective=objective, bound=bound)
+
+
+def run_unique_served_milp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
+    """The largest number of households served in full at least once, by one integer program (HiGHS) over all intervals.
+
+    Parameters
+    ----------
+    instance : AllocationInstance
+        What is given.
+    time_limit_s : float, optional
+        For the program.
+
+    Returns
+    -------
+    Run
+        Without prices; ``outcome.bound`` is proved by the solver's tree.
+    """
+    watch = Watch.start(time_limit_s)
+    x = np.zeros_like(instance.requested_kwh)
+    least = float(integer_program.ever_content(instance).sum())
+    try:
+        model, build_seconds = timed(lambda: integer_program.build_unique_served(instance))
+    except ValueError:
+        return Run(x, None, Outcome(Status.OPTIMAL, least, least, 0.0, 0.0))
+    outcome = built_in(_whole(solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)), build_seconds)
+    if outcome.has_solution:
+        for t, k in model.request:
+            if model.is_served[t, k].value > 0.5:
+                x[t, k] = instance.requested_kwh[t, k]
+    total = OutcomeSum()
+    total.add(outcome, objective=least, bound=least + len(model.household))
+    return Run(into_feasible_set(instance, x), None, total.outcome())
+
+
+def run_fewest_pairs_milp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
+    """The fewest pairs that deliver all that can be delivered, by an integer program (HiGHS) for each interval.
+
+    Parameters
+    ----------
+    instance : AllocationInstance
+        What is given.
+    time_limit_s : float, optional
+        For all intervals together.
+
+    Returns
+    -------
+    Run
+        With pairs and without prices; ``outcome.bound`` is proved by the solver's tree, and is 1 for an interval that
+        it did not start; ``outcome.objective`` is NaN if an interval has no solution.
+
+    Raises
+    ------
+    NotApplicable
+        If some interval can give energy from the controller's store, which no prosumer sends.
+    """
+    refuse_store(instance)
+    watch, total = Watch.start(time_limit_s), OutcomeSum()
+    rows: list[tuple[int, int, int, float]] = []
+    for t in range(len(instance.interval)):
+        if instance.deliverable_kwh[t] == 0.0:
+            continue
+        outcome = NOT_STARTED
+        if not watch.over():
+            model, build_seconds = timed(lambda t=t: integer_program.build_fewest_pairs(instance, t))
+            outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)
+            outcome = built_in(_whole(outcome, up=True), build_seconds)
+        if outcome.has_solution:
+            unit = instance.available_kwh[t]
+            rows += [
+                (t, i, j, model.energy[i, j].value * unit)
+                for i, j in model.pair
+                if model.is_pair[i, j].value > 0.5 and model.energy[i, j].value > 0.0
+            ]
+        total.add(outcome, objective=math.nan, bound=1.0)
+    pairs = _pairs_into_feasible_set(instance, rows)
+    x = np.zeros_like(instance.requested_kwh)
+    np.add.at(x, (pairs.interval, pairs.consumer), pairs.energy_kwh)
+    return Run(x, None, total.outcome(), pairs)
+
+
+def run_transport_bound(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Outcome:
+    """A lower bound on the number of pairs, by the transport program (HiGHS) of each interval, rounded up.
+
+    Parameters
+    ----------
+    instance : AllocationInstance
+        What is given.
+    time_limit_s : float, optional
+        For all intervals together.
+
+    Returns
+    -------
+    Outcome
+        Its ``bound`` counts pairs over all intervals; its ``objective`` is the same number.
+
+    Raises
+    ------
+    NotApplicable
+        If some interval can give energy from the controller's store, which no prosumer sends.
+    """
+    refuse_store(instance)
+    watch, total = Watch.start(time_limit_s), OutcomeSum()
+    for t in range(len(instance.interval)):
+        if instance.deliverable_kwh[t] == 0.0:
+            continue
+        outcome = NOT_STARTED
+        if not watch.over():
+            model, build_seconds = timed(lambda t=t: integer_program.build_transport(instance, t))
+            outcome = _whole(solve_pyomo(model, time_limit_s=watch.left()), up=True)
+            outcome = built_in(outcome, build_seconds)
+        bound = outcome.bound if math.isfinite(outcome.bound) else 1.0
+        total.add(replace(outcome, objective=bound, bound=bound))
+    return total.outcome()
+
+
+def refuse_store(instance: AllocationInstance) -> None:
+    """Raise where pairs would have to send energy out of the controller's store.
+
+    Raises
+    ------
+    NotApplicable
+        Naming the first such interval.
+    """
+    stored = np.flatnonzero(instance.stored_kwh[:-1] > 0.0)
+    if stored.size:
+        t = stored[0]
+        amount = f"{instance.stored_kwh[t]:.6g} kWh"
+        raise NotApplicable(
+            f"interval {instance.interval[t]}: {amount} come from the store, and no prosumer sends them in a pair"
+        )
+
+
+def _pairs_into_feasible_set(instance: AllocationInstance, rows: Sequence[tuple[int, int, int, float]]) -> Pairs:
+    """Scale transfers down until no prosumer gives more than its excess and no consumer takes more than it lacks."""
+    t, i, j = (np.array([row[at] for row in rows], dtype=int) for at in range(3))
+    energy = np.array([row[3] for row in rows], dtype=float)
+    for member, limit in ((i, instance.excess_kwh), (j, instance.requested_kwh)):
+        total = np.zeros_like(limit)
+        np.add.at(total, (t, member), energy)
+        room = np.divide(limit, total, out=np.ones_like(limit), where=total > limit)
+        energy = energy * room[t, member]
+    return Pairs(t, i, j, energy)
