@@ -17,6 +17,8 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
+    from commonwatt.instances.sources.series import HouseholdSeries
+
 app = typer.Typer(
     name="commonwatt",
     no_args_is_help=True,
@@ -311,6 +313,7 @@ def generate_allocation(
     import commonwatt as cw
     from commonwatt.instances.allocation import from_series, prioritise
 
+    series: HouseholdSeries
     if source is Source.TEXAS:
         from commonwatt.instances.sources.texas import texas_series
 

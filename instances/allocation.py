@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from .errors import Fault, InstanceError
-from .fields import array, choice, choices, labels, readonly, refers, scalar
+from .fields import Array, array, choice, choices, labels, readonly, refers, scalar
 from .record import Instance, Meta
 
 if TYPE_CHECKING:
@@ -69,16 +69,16 @@ class AllocationInstance(Instance):
 
     problem: ClassVar[str] = "allocation"
 
-    interval: np.ndarray = labels(time=True)
-    household: np.ndarray = labels("house {}")
-    deficiency_kwh: np.ndarray = array("interval", "household", unit="kWh", low=0.0)
-    excess_kwh: np.ndarray = array("interval", "household", unit="kWh", low=0.0)
-    weight: np.ndarray = array("household", unit="1", low=0.0, default=1.0)
-    priority: np.ndarray = array("household", unit="1", low=1, dtype=int, default=1)
-    role: np.ndarray = choices("household", values=("by_sign", "consumer", "prosumer"), default="by_sign")
-    group: np.ndarray | None = labels(optional=True)
-    member_of: np.ndarray | None = refers("group", "household", optional=True)
-    size_m2: np.ndarray | None = array("household", unit="m2", low=0.0, optional=True)
+    interval: Array = labels(time=True)
+    household: Array = labels("house {}")
+    deficiency_kwh: Array = array("interval", "household", unit="kWh", low=0.0)
+    excess_kwh: Array = array("interval", "household", unit="kWh", low=0.0)
+    weight: Array = array("household", unit="1", low=0.0, default=1.0)
+    priority: Array = array("household", unit="1", low=1, dtype=int, default=1)
+    role: Array = choices("household", values=("by_sign", "consumer", "prosumer"), default="by_sign")
+    group: Array = labels(optional=True)
+    member_of: Array = refers("group", "household", optional=True)
+    size_m2: Array = array("household", unit="m2", low=0.0, optional=True)
     dt_h: float = scalar(1.0, unit="h", low=0.0)
     service_level: float = scalar(1.0, unit="1", low=0.0, high=1.0)
     reset_intervals: float = scalar(4.0, unit="1", low=1.0)

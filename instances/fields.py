@@ -2,8 +2,8 @@
 
 A problem's data class declares each field once, for example ::
 
-    household: np.ndarray = labels("house {}")
-    deficiency_kwh: np.ndarray = array("interval", "household", unit="kWh", low=0.0)
+    household: Array = labels("house {}")
+    deficiency_kwh: Array = array("interval", "household", unit="kWh", low=0.0)
 
 An *index set* is named by a label field of the same name (here ``household``). A name that no label field carries is
 an anonymous index set: its rows are only counted. ``"interval+"`` stands for the T + 1 states around T intervals.
@@ -14,9 +14,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+
+Array: TypeAlias = Any
+"""A declared array: anything array-like when given, a read-only numpy array once the record is made.
+
+Type checkers have no word for a field that is wider when given than when read, so they are told nothing.
+"""
 
 SPEC = "commonwatt"
 """The key under which a dataclass field's metadata carries its :class:`Spec`."""

@@ -248,7 +248,7 @@ def _array(name: str, spec: Spec, value: Any, sizes: Sizes, faults: list[Fault])
             return None
         if -1 in shape:
             return None
-        filled = np.full(shape, spec.default, dtype=object if spec.dtype is str else spec.dtype)
+        filled: np.ndarray = np.full(shape, spec.default, dtype=object if spec.dtype is str else spec.dtype)
         return readonly(filled)
     _check_alignment(name, spec, value, sizes, faults)
     if spec.kind == "choices":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..instances.record import Decision, Instance, Record
+from ..instances.record import Decision, Instance
 
 TOLERANCE = 1e-9
 """Relative tolerance of all rules: what a decision may miss a limit by, in units of the limit's own scale."""
@@ -116,7 +116,7 @@ class Problem:
     source: str
     instance: type[Instance]
     decision: type[Decision]
-    prices: type[Record]
+    prices: type[Decision]
     violations: Callable[[Any, Any], list[Violation]]
     criteria: tuple[Criterion, ...]
     tiny: Callable[[], Instance]

@@ -63,7 +63,7 @@ def water_filling(instance: AllocationInstance, *, variant: str = "corrected", p
     if _variant(variant) == "printed":
         return Answer(_printed(instance, water_filling_printed, pairs=pairs))
     x, level = kernel(instance.requested_kwh, instance.weight, instance.available_kwh, return_level=True)
-    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / (level * math.log(2.0))))
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / (np.asarray(level) * math.log(2.0))))
 
 
 @method("allocation", kind="kernel", exact_for={"fairness", "grid_import_kwh"}, variants=PRINTED)
@@ -75,7 +75,7 @@ def game_theoretic(instance: AllocationInstance, *, variant: str = "corrected", 
     if _variant(variant) == "printed":
         return Answer(_printed(instance, game_theoretic_printed, pairs=pairs))
     x, level = weighted_max_min(instance.requested_kwh, instance.weight, instance.available_kwh, return_level=True)
-    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, _fairness_price(instance, level)))
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, _fairness_price(instance, np.asarray(level))))
 
 
 def _fairness_price(instance: AllocationInstance, level: np.ndarray) -> np.ndarray:
@@ -121,7 +121,7 @@ def equal_water_filling(instance: AllocationInstance, *, pairs: bool = False) ->
 
     equal = (instance.weight > 0).astype(float)
     x, level = kernel(instance.requested_kwh, equal, instance.available_kwh, return_level=True)
-    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / (level * math.log(2.0))))
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / (np.asarray(level) * math.log(2.0))))
 
 
 @method("allocation", kind="kernel", exact_for={"fully_served", "grid_import_kwh"})

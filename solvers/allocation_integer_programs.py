@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,11 @@ from .program_runs import NOT_STARTED, OutcomeSum, Watch, built_in, timed
 from .programs import Outcome, solve_pyomo
 from .status import Status
 
-TIGHT_MILP = {"mip_feasibility_tolerance": 1e-10, "primal_feasibility_tolerance": 1e-10, "mip_rel_gap": 0.0}
+TIGHT_MILP: dict[str, Any] = {
+    "mip_feasibility_tolerance": 1e-10,
+    "primal_feasibility_tolerance": 1e-10,
+    "mip_rel_gap": 0.0,
+}
 """By default HiGHS lets a row be exceeded by 1e-6, enough to serve one consumer too many."""
 
 
@@ -49,7 +55,7 @@ def run_fully_served_milp(instance: AllocationInstance, *, time_limit_s: float |
             continue
         outcome = NOT_STARTED
         if not watch.over():
-            model, build_seconds = timed(lambda t=t: integer_program.build_fully_served(instance, t))
+            model, build_seconds = timed(partial(integer_program.build_fully_served, instance, t))
             outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)
             outcome = built_in(_whole(outcome), build_seconds)
         if outcome.has_solution:
@@ -87,7 +93,7 @@ def run_unique_served_milp(instance: AllocationInstance, *, time_limit_s: float 
     x = np.zeros_like(instance.requested_kwh)
     least = float(integer_program.ever_content(instance).sum())
     try:
-        model, build_seconds = timed(lambda: integer_program.build_unique_served(instance))
+        model, build_seconds = timed(partial(integer_program.build_unique_served, instance))
     except ValueError:
         return Run(x, None, Outcome(Status.OPTIMAL, least, least, 0.0, 0.0))
     outcome = built_in(_whole(solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)), build_seconds)
@@ -129,7 +135,7 @@ def run_fewest_pairs_milp(instance: AllocationInstance, *, time_limit_s: float |
             continue
         outcome = NOT_STARTED
         if not watch.over():
-            model, build_seconds = timed(lambda t=t: integer_program.build_fewest_pairs(instance, t))
+            model, build_seconds = timed(partial(integer_program.build_fewest_pairs, instance, t))
             outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)
             outcome = built_in(_whole(outcome, up=True), build_seconds)
         if outcome.has_solution:
@@ -173,7 +179,7 @@ def run_transport_bound(instance: AllocationInstance, *, time_limit_s: float | N
             continue
         outcome = NOT_STARTED
         if not watch.over():
-            model, build_seconds = timed(lambda t=t: integer_program.build_transport(instance, t))
+            model, build_seconds = timed(partial(integer_program.build_transport, instance, t))
             outcome = _whole(solve_pyomo(model, time_limit_s=watch.left()), up=True)
             outcome = built_in(outcome, build_seconds)
         bound = outcome.bound if math.isfinite(outcome.bound) else 1.0

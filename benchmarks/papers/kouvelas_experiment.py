@@ -125,7 +125,9 @@ def decide(instance: AllocationInstance, spelling: str, seed: int) -> Allocation
     chosen = call("allocation", spelling)
     arguments: dict[str, Any] = dict(chosen.options) | ({"seed": seed} if chosen.method.takes("seed") else {})
     answer = chosen.method.run(instance, **arguments)
-    return answer.decision if isinstance(answer, Answer) else answer
+    decision = answer.decision if isinstance(answer, Answer) else answer
+    assert isinstance(decision, AllocationDecision)
+    return decision
 
 
 def week_of(instance: AllocationInstance) -> np.ndarray:

@@ -186,7 +186,8 @@ def random_ur(evidence: Evidence) -> Judgement:
 
 def wf_over_greedy(evidence: Evidence) -> Judgement:
     """For each policy and reading of SWR: WF at least 2.5 times greedy."""
-    cases, ratios = {}, {}
+    cases: dict[str, bool] = {}
+    ratios: dict[str, pd.Series] = {}
     for reading, words in READINGS.items():
         table = evidence.table(reading)
         ratios[reading] = table["water_filling"] / table["greedy"]
@@ -282,7 +283,8 @@ def _box_outliers(evidence: Evidence, level: str, span: str) -> pd.DataFrame:
 
 def gt_stable(evidence: Evidence) -> Judgement:
     """For each policy: outliers of households' yearly SWR, and of weekly SWR of groups, under GT against WF."""
-    cases, parts, total = {}, [], 0
+    cases: dict[str, bool] = {}
+    parts, total = [], 0
     for level, span, words in (("household", "year", "households"), ("group", "week", "weeks")):
         table = _box_outliers(evidence, level, span)
         cases |= {f"{_words(p)} ({words})": bool(r.game_theoretic < r.water_filling) for p, r in table.iterrows()}
@@ -343,7 +345,7 @@ def rare_moves(evidence: Evidence) -> Judgement:
 
 def wf_above_gt(evidence: Evidence) -> Judgement:
     """For each policy and reading of SWR: WF against GT."""
-    cases = {}
+    cases: dict[str, bool] = {}
     for reading, words in READINGS.items():
         table = evidence.table(reading)
         above = table["water_filling"] > table["game_theoretic"]

@@ -73,8 +73,8 @@ def partition() -> AllocationInstance:
         meta=_meta(
             "partition",
             "The fewest pairs",
-            "Roofs of 4, 3 and 2 kWh for houses short of 5 and 4 kWh. 4 → B and 3 + 2 → A need three pairs; the largest "
-            "first rule gives 4 → A, 3 → B, then splits the last roof in two.",
+            "Roofs of 4, 3 and 2 kWh for houses short of 5 and 4 kWh. Three pairs do it, since 3 + 2 = 5 and 4 = 4; "
+            "strategies that serve in sequence take four.",
             ("pairs", 3.0, "by hand: all three roofs have to give, so at least 3; {4 → B, 3 → A, 2 → A} has 3"),
             ("fully_served", 2.0, "by hand: supply equals need"),
             ("grid_import_kwh", 0.0, "by hand: supply equals need"),
@@ -116,7 +116,7 @@ def degenerate() -> AllocationInstance:
             (
                 "fully_served",
                 11.0,
-                "by hand, by interval: 1 (D lacks nothing), 2 (A and B), 3 (A, B and C lack nothing), 1 (A; B lacks one "
+                "by hand, by interval: 1 (D lacks nothing), 2 (A and B), 3 (A, B, C lack nothing), 1 (A; B lacks one "
                 "part in 10⁸), 4 (nobody lacks anything)",
             ),
         ),
@@ -146,8 +146,8 @@ def decades() -> AllocationInstance:
         meta=_meta(
             "decades",
             "Twenty-four decades",
-            "Requests of 10⁻¹², 10⁻⁸, … 10¹² kWh and 3 kWh to share. The four smallest are met by the time the fifth, of "
-            "10⁴ kWh, would start.",
+            "Requests of 10⁻¹², 10⁻⁸, … 10¹² kWh and 3 kWh to share. The four smallest are met by the time the fifth, "
+            "of 10⁴ kWh, would start.",
             ("fully_served", 4.0, "by hand: 1e-12 + 1e-8 + 1e-4 + 1 < 3, and the next request is 1e4"),
         ),
         deficiency_kwh=[[*asked, 0.0]],
@@ -161,8 +161,8 @@ def controller_store() -> AllocationInstance:
         meta=_meta(
             "controller-store",
             "The controller's store",
-            "6 kWh of surplus meet a need of 2 kWh; 3 of the 4 kWh left fit into the store and meet the next day's need "
-            "of 4 kWh beside that day's surplus of 1 kWh, so that everybody is served.",
+            "6 kWh of surplus meet a need of 2 kWh; 3 of the 4 kWh left fit into the store and meet the next day's "
+            "need of 4 kWh beside that day's surplus of 1 kWh, so that everybody is served.",
             ("fully_served", 2.0, "by hand: A on both days"),
             ("grid_import_kwh", 0.0, "by hand: 6 kWh lacking, 2 + 4 kWh given"),
             ("social_welfare", 2.0, "by hand: fully served on both days"),

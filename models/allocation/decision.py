@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from ...instances.allocation import AllocationInstance
 from ...instances.errors import Fault
-from ...instances.fields import array, refers
+from ...instances.fields import Array, array, refers
 from ...instances.record import Decision
 
 
@@ -33,11 +31,11 @@ class AllocationDecision(Decision):
     problem: ClassVar[str] = "allocation"
 
     instance: AllocationInstance
-    allocated_kwh: np.ndarray = array("interval", "household", unit="kWh")
-    pair_interval: np.ndarray | None = refers("interval", "pair", optional=True)
-    pair_prosumer: np.ndarray | None = refers("household", "pair", optional=True)
-    pair_consumer: np.ndarray | None = refers("household", "pair", optional=True)
-    pair_kwh: np.ndarray | None = array("pair", unit="kWh", optional=True)
+    allocated_kwh: Array = array("interval", "household", unit="kWh")
+    pair_interval: Array = refers("interval", "pair", optional=True)
+    pair_prosumer: Array = refers("household", "pair", optional=True)
+    pair_consumer: Array = refers("household", "pair", optional=True)
+    pair_kwh: Array = array("pair", unit="kWh", optional=True)
 
     def faults(self) -> Iterator[Fault]:
         """Yield what is wrong between fields: the four columns of pairs belong together."""
@@ -69,4 +67,4 @@ class AllocationPrices(Decision):
     problem: ClassVar[str] = "allocation"
 
     instance: AllocationInstance
-    energy_price: np.ndarray = array("interval", unit="criterion/kWh", low=0.0)
+    energy_price: Array = array("interval", unit="criterion/kWh", low=0.0)

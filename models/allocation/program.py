@@ -36,7 +36,7 @@ allow, whatever :math:`\varphi`. At that optimum :math:`\mu = \varphi'` of the l
 
 Deviations from the paper: it states algorithms and no programs; a household of weight 0 or without deficiency is left
 out instead of dividing by it; the conic programs are written in shares :math:`s_k = x_k/u_k` of the need :math:`E_k`
-or of the most that a household can get, :math:`u_k = \min(E_k, S)`, the others per unit of the mean deficiency, because
+or of the most that a household can get, :math:`u_k = \min(E_k, S)`, the others per unit of the mean :math:`u_k`, since
 solvers lose digits on raw kWh.
 
 Source: Kouvelas et al., sections IV-B (Algorithms 1 and 2) and V (social welfare).
@@ -192,9 +192,8 @@ def _shares_within_limits(
 
 
 def energy_unit(instance: AllocationInstance, interval: int) -> float:
-    """Unit of energy in the per-unit programs, kWh: the mean of what is asked."""
-    largest_share(instance, interval)
-    return float(instance.requested_kwh[interval, receivers(instance, interval)].mean())
+    """Unit of energy in the per-unit programs, kWh: the mean of what is within each receiver's reach, min(E, S)."""
+    return float(largest_share(instance, interval).mean())
 
 
 def weight_unit(instance: AllocationInstance, interval: int) -> float:
