@@ -20,7 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..instances.allocation import AllocationInstance
+from ..solvers.allocation_programs import run_game_theoretic_qp, run_social_welfare_log
 from ..solvers.kernels import supply_path, water_filling, weighted_max_min
+from .papers.kouvelas import hourly_experiment
 
 Call = Callable[[], Any]
 Progress = Callable[[str], None]
@@ -57,49 +60,6 @@ class Task:
     figures: tuple[Figure, ...] = ()
     repetitions: int = 7
     kernels: tuple[str, ...] = field(default=("kernel",))
-
-
-def build_social_welfare_cvxpy(deficiency: np.ndarray, weight: np.ndarray, supply: float) -> Any:
-    """Return the log program of water-filling in shares y = x / E, its supply in units of S."""
-    import cvxpy as cp
-
-    share = cp.Variable(deficiency.size, bounds=[0.0, 1.0])
-    welfare = cp.sum(cp.multiply(weight, cp.log1p(share)))
-    return cp.Problem(cp.Maximize(welfare), [(deficiency / supply) @ share <= 1.0])
-
-
-def build_max_min_pyomo(deficiency: np.ndarray, weight: np.ndarray, supply: float) -> Any:
-    """Return the quadratic program of weighted max-min, min sum x**2 / (2 w), in units of the mean share."""
-    import pyomo.environ as pyo
-
-    unit = supply / deficiency.size
-    model = pyo.ConcreteModel()
-    model.member = pyo.RangeSet(0, deficiency.size - 1)
-    model.x = pyo.Var(model.member, bounds=lambda _, k: (0.0, float(deficiency[k]) / unit))
-    # All of the supply is handed out.
-    model.supply_is_shared = pyo.Constraint(expr=pyo.quicksum(model.x.values()) == supply / unit)
-    model.cost = pyo.Objective(expr=pyo.quicksum(model.x[k] ** 2 / (2.0 * float(weight[k])) for k in model.member))
-    return model
-
-
-def solve_social_welfare_cvxpy(deficiency: np.ndarray, weight: np.ndarray, supply: float) -> np.ndarray:
-    """Build and solve the log program with Clarabel; return x (kWh)."""
-    import cvxpy as cp
-
-    problem = build_social_welfare_cvxpy(deficiency, weight, supply)
-    problem.solve(solver=cp.CLARABEL)
-    return np.asarray(problem.variables()[0].value) * deficiency
-
-
-def solve_max_min_pyomo(deficiency: np.ndarray, weight: np.ndarray, supply: float) -> np.ndarray:
-    """Build and solve the quadratic program with HiGHS; return x (kWh)."""
-    import pyomo.environ as pyo
-    from pyomo.contrib.solver.common.factory import SolverFactory
-
-    model = build_max_min_pyomo(deficiency, weight, supply)
-    SolverFactory("highs").solve(model)
-    unit = supply / deficiency.size
-    return np.array([pyo.value(model.x[k]) for k in model.member]) * unit
 
 
 def solve_max_min_brentq(deficiency: np.ndarray, weight: np.ndarray, supply: float) -> np.ndarray:
@@ -147,15 +107,15 @@ def one_interval_tasks(sizes: tuple[int, ...]) -> Iterator[Task]:
         yield Task("one interval", f"{n}", calls, tuple(figures), kernels=("weighted_max_min", "water_filling"))
 
 
-def batch_task(intervals: int, n: int) -> Task:
-    """Many intervals at once, weights of each cell its own, beside a copy of deficiencies and weights."""
+def batch_task(intervals: int, n: int, *, shared: bool) -> Task:
+    """Many intervals at once beside a copy of what is read: deficiencies, and weights unless one row serves all."""
     random = np.random.default_rng(intervals + n)
     deficiency = random.lognormal(0.0, 1.0, (intervals, n))
-    weight = random.uniform(0.5, 3.0, (intervals, n))
+    weight = random.uniform(0.5, 3.0, n if shared else (intervals, n))
     supply = random.uniform(0.1, 0.9, intervals) * deficiency.sum(axis=1)
     kernels = ("weighted_max_min", "water_filling")
     return Task(
-        "batch",
+        "batch, one row of weights" if shared else "batch, weights of each cell",
         f"{intervals} x {n}",
         {
             "weighted_max_min": lambda: weighted_max_min(deficiency, weight, supply),
@@ -183,24 +143,39 @@ def path_task(n: int, supplies: int) -> Task:
 
 
 def program_tasks(n: int) -> Iterator[Task]:
-    """A small interval beside the programs (built and solved) and the root finder that one would write otherwise."""
-    data = members(n, seed=443)
+    """One interval beside the programs of this project (stated and solved) and the root finder one would write."""
+    deficiency, weight, supply = members(n, seed=443)
+    # The prosumer that gives the supply is one more household; its weight and need are 0.
+    community = AllocationInstance(
+        deficiency_kwh=[[*deficiency, 0.0]], excess_kwh=[[*np.zeros(n), supply]], weight=[*weight, 0.0]
+    )
+    repetitions = 7 if n < 1000 else 1
     yield Task(
         "water-filling beside its program",
         f"{n}",
-        {"kernel": lambda: water_filling(*data), "CVXPY + Clarabel": lambda: solve_social_welfare_cvxpy(*data)},
+        {
+            "kernel": lambda: water_filling(deficiency, weight, supply),
+            "CVXPY + Clarabel": lambda: run_social_welfare_log(community),
+        },
         (Figure("kernel", "CVXPY + Clarabel", 1e-4),),
+        repetitions=repetitions,
     )
     yield Task(
         "weighted max-min beside its program",
         f"{n}",
         {
-            "kernel": lambda: weighted_max_min(*data),
-            "Pyomo + HiGHS": lambda: solve_max_min_pyomo(*data),
-            "scipy brentq": lambda: solve_max_min_brentq(*data),
+            "kernel": lambda: weighted_max_min(deficiency, weight, supply),
+            "Pyomo + HiGHS": lambda: run_game_theoretic_qp(community),
+            "scipy brentq": lambda: solve_max_min_brentq(deficiency, weight, supply),
         },
         (Figure("kernel", "Pyomo + HiGHS", 1.0 / 3e4), Figure("kernel", "scipy brentq", 1.0 / 14.0)),
+        repetitions=repetitions,
     )
+
+
+def paper_task() -> Task:
+    """The paper's year by the hour: 443 households, six strategies, five policies, all metrics."""
+    return Task("the paper's year by the hour", "8760 x 443", {"kernel": lambda: hourly_experiment()}, repetitions=1)
 
 
 def _seconds(call: Call, number: int) -> float:
@@ -258,9 +233,13 @@ def run_task(task: Task) -> list[dict[str, Any]]:
 def tasks(quick: bool = False) -> Iterator[Task]:
     """Yield the tasks one after another, so that only one holds its data in memory."""
     yield from one_interval_tasks((10**4,) if quick else (10**5, 10**6, 10**7))
-    yield batch_task(100, 50) if quick else batch_task(10**4, 10**3)
+    for shared in (False, True):
+        yield batch_task(100, 50, shared=shared) if quick else batch_task(10**4, 10**3, shared=shared)
     yield path_task(443, 20 if quick else 10**4)
-    yield from program_tasks(20 if quick else 443)
+    for n in (20,) if quick else (443, 2000):
+        yield from program_tasks(n)
+    if not quick:
+        yield paper_task()
 
 
 def measure(quick: bool = False, progress: Progress | None = None) -> pd.DataFrame:

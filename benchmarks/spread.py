@@ -2,7 +2,7 @@
 
 Kernels hold over any spread (their tests go over 24 decades); solvers have absolute tolerances. For each spread, random
 communities of eight households and one prosumer are solved by the bare program runs, and the worst gap to the kernel's
-proved bound is shown. The limits in :mod:`commonwatt.solvers.allocation` follow from this table.
+proved bound is shown. The limit in :mod:`commonwatt.solvers.allocation` follows from this table.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from ..models.problem import problem_of
 from ..solvers import allocation_programs as runs
 from ..solvers.programs import SolverError
 from ..solvers.solve import solve
+
+LIMIT_S = 2.0
+"""Seconds for one tiny program: an active-set method that has lost its way need not come back."""
 
 PROGRAMS: dict[str, tuple[Callable[..., Any], str]] = {
     "social_welfare_program": (runs.run_social_welfare_log, "social_welfare"),
@@ -37,7 +40,7 @@ def community(decades: int, rng: np.random.Generator) -> AllocationInstance:
     return AllocationInstance(deficiency_kwh=[[*asked, 0.0]], excess_kwh=[[*np.zeros(8), supply]], weight=weight)
 
 
-def worst_gaps(spreads: tuple[int, ...] = (2, 4, 6, 8, 10, 12, 14), *, count: int = 20, seed: int = 0) -> pd.DataFrame:
+def worst_gaps(spreads: tuple[int, ...] = (2, 4, 6, 8, 10, 12, 14), *, count: int = 10, seed: int = 0) -> pd.DataFrame:
     """Worst gap of each program by spread; NaN where a solver failed on one of the communities.
 
     Parameters
@@ -70,9 +73,10 @@ def _gap(instance: AllocationInstance, run: Callable[..., Any], criterion: str) 
     bound = solve(instance, criterion=criterion).bound
     one = problem_of(instance).criterion(criterion)
     try:
-        decision = AllocationDecision(instance=instance, allocated_kwh=run(instance).allocated_kwh)
+        given = run(instance, time_limit_s=LIMIT_S).allocated_kwh
     except SolverError:
         return float("nan")
+    decision = AllocationDecision(instance=instance, allocated_kwh=given)
     return abs(one.gap(instance, one.value(instance, decision), bound))
 
 

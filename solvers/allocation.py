@@ -197,21 +197,21 @@ def weighted(instance: AllocationInstance, *, variant: str = "corrected", pairs:
     return Answer(_decided(instance, x, pairs=pairs), notes=(note,))
 
 
-CONIC_DECADES, QUADRATIC_DECADES, LINEAR_DECADES = 12, 4, 6
-"""Spread of the requests of one interval that a program's solver resolves to a gap of 1e-6; kernels have no such limit.
+DECADES = 12
+"""Spread of the requests of one interval that programs resolve to a gap of 1e-6; kernels have no such limit.
 
-``python -m commonwatt.benchmarks.spread`` prints the gaps by which these were chosen.
+``python -m commonwatt.benchmarks.spread`` prints the gaps by which it was chosen.
 """
 
 
-def _refuse_wide_spread(instance: AllocationInstance, decades: int) -> None:
+def _refuse_wide_spread(instance: AllocationInstance) -> None:
     """Raise where requests differ by more than a solver with absolute tolerances can tell apart."""
     asked = instance.requested_kwh
     least = np.where(asked > 0, asked, np.inf).min(axis=1)
     most = asked.max(axis=1)
-    for t in np.flatnonzero(most > least * 10.0**decades):
+    for t in np.flatnonzero(most > least * 10.0**DECADES):
         spread = f"requests from {least[t]:.3g} to {most[t]:.3g} kWh"
-        raise NotApplicable(f"interval {instance.interval[t]}: {spread}; the solver resolves {decades} decades")
+        raise NotApplicable(f"interval {instance.interval[t]}: {spread}; the solver resolves {DECADES} decades")
 
 
 def _from_run(instance: AllocationInstance, run: Run, proves: str | None = None) -> Answer:
@@ -235,7 +235,7 @@ def social_welfare_program(instance: AllocationInstance, *, time_limit_s: float 
     """Maximise Σ w log₂(1 + x/E) as a conic program (CVXPY, Clarabel)."""
     from .allocation_programs import run_social_welfare_log
 
-    _refuse_wide_spread(instance, CONIC_DECADES)
+    _refuse_wide_spread(instance)
     return _from_run(instance, run_social_welfare_log(instance, time_limit_s=time_limit_s))
 
 
@@ -244,7 +244,7 @@ def swr_program(instance: AllocationInstance, *, time_limit_s: float | None = No
     """Maximise Σ log₂(1 + x/E) as a conic program (CVXPY, Clarabel)."""
     from .allocation_programs import run_swr_log
 
-    _refuse_wide_spread(instance, CONIC_DECADES)
+    _refuse_wide_spread(instance)
     return _from_run(instance, run_swr_log(instance, time_limit_s=time_limit_s))
 
 
@@ -253,7 +253,7 @@ def fairness_program(instance: AllocationInstance, *, time_limit_s: float | None
     """Maximise Σ √(w x) as a conic program (CVXPY, Clarabel)."""
     from .allocation_programs import run_fairness_root
 
-    _refuse_wide_spread(instance, CONIC_DECADES)
+    _refuse_wide_spread(instance)
     return _from_run(instance, run_fairness_root(instance, time_limit_s=time_limit_s))
 
 
@@ -262,7 +262,7 @@ def water_filling_program(instance: AllocationInstance, *, time_limit_s: float |
     """Minimise Σ (E + x)²/2w, whose optimum is the water-filling strategy (Pyomo, HiGHS)."""
     from .allocation_programs import run_water_filling_qp
 
-    _refuse_wide_spread(instance, QUADRATIC_DECADES)
+    _refuse_wide_spread(instance)
     return _from_run(instance, run_water_filling_qp(instance, time_limit_s=time_limit_s))
 
 
@@ -271,7 +271,7 @@ def game_theoretic_program(instance: AllocationInstance, *, time_limit_s: float 
     """Minimise Σ x²/2w, whose optimum is the game-theoretic strategy (Pyomo, HiGHS)."""
     from .allocation_programs import run_game_theoretic_qp
 
-    _refuse_wide_spread(instance, QUADRATIC_DECADES)
+    _refuse_wide_spread(instance)
     return _from_run(instance, run_game_theoretic_qp(instance, time_limit_s=time_limit_s))
 
 
@@ -280,7 +280,7 @@ def max_min_program(instance: AllocationInstance, *, time_limit_s: float | None 
     """Maximise the worst x/w, then the next, by a sequence of linear programs (Pyomo, HiGHS)."""
     from .allocation_programs import run_max_min_lp
 
-    _refuse_wide_spread(instance, LINEAR_DECADES)
+    _refuse_wide_spread(instance)
     return _from_run(instance, run_max_min_lp(instance, time_limit_s=time_limit_s))
 
 
@@ -306,3 +306,11 @@ def pairs_program(instance: AllocationInstance, *, time_limit_s: float | None = 
     from .allocation_integer_programs import run_fewest_pairs_milp
 
     return _from_run(instance, run_fewest_pairs_milp(instance, time_limit_s=time_limit_s), "pairs")
+
+
+@method("allocation", kind="program")
+def transport_program(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Deliver all that can be delivered by a transport program that charges shares of pairs (Pyomo, HiGHS)."""
+    from .allocation_integer_programs import run_transport_lp
+
+    return _from_run(instance, run_transport_lp(instance, time_limit_s=time_limit_s), "pairs")

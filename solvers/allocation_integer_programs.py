@@ -6,7 +6,7 @@ HiGHS' tree proves ``outcome.bound``. There are no prices: an integer program ha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,6 +27,10 @@ TIGHT_MILP: dict[str, Any] = {
     "mip_rel_gap": 0.0,
 }
 """By default HiGHS lets a row be exceeded by 1e-6, enough to serve one consumer too many."""
+
+
+DUST = 1e-14
+"""Transfers below this share of what is available are a solver's rounding and no pairs."""
 
 
 def run_fully_served_milp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
@@ -127,6 +131,16 @@ def run_fewest_pairs_milp(instance: AllocationInstance, *, time_limit_s: float |
     NotApplicable
         If some interval can give energy from the controller's store, which no prosumer sends.
     """
+    return _run_pairs(instance, time_limit_s, integer_program.build_fewest_pairs, TIGHT_MILP)
+
+
+def _run_pairs(
+    instance: AllocationInstance,
+    time_limit_s: float | None,
+    build: Callable[[AllocationInstance, int], Any],
+    options: dict[str, Any],
+) -> Run:
+    """Solve a program of transfers for each interval and collect the transfers that carry energy."""
     refuse_store(instance)
     watch, total = Watch.start(time_limit_s), OutcomeSum()
     rows: list[tuple[int, int, int, float]] = []
@@ -135,16 +149,13 @@ def run_fewest_pairs_milp(instance: AllocationInstance, *, time_limit_s: float |
             continue
         outcome = NOT_STARTED
         if not watch.over():
-            model, build_seconds = timed(partial(integer_program.build_fewest_pairs, instance, t))
-            outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)
+            model, build_seconds = timed(partial(build, instance, t))
+            outcome = solve_pyomo(model, time_limit_s=watch.left(), **options)
             outcome = built_in(_whole(outcome, up=True), build_seconds)
         if outcome.has_solution:
             unit = instance.available_kwh[t]
-            rows += [
-                (t, i, j, model.energy[i, j].value * unit)
-                for i, j in model.pair
-                if model.is_pair[i, j].value > 0.5 and model.energy[i, j].value > 0.0
-            ]
+            chosen = [p for p in model.pair if not hasattr(model, "is_pair") or model.is_pair[p].value > 0.5]
+            rows += [(t, *p, model.energy[p].value * unit) for p in chosen if model.energy[p].value > DUST]
         total.add(outcome, objective=math.nan, bound=1.0)
     pairs = _pairs_into_feasible_set(instance, rows)
     x = np.zeros_like(instance.requested_kwh)
@@ -152,8 +163,10 @@ def run_fewest_pairs_milp(instance: AllocationInstance, *, time_limit_s: float |
     return Run(x, None, total.outcome(), pairs)
 
 
-def run_transport_bound(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Outcome:
-    """A lower bound on the number of pairs, by the transport program (HiGHS) of each interval, rounded up.
+def run_transport_lp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
+    """Pairs by the transport program (HiGHS) of each interval, the linear relaxation of the fewest pairs.
+
+    A vertex of the transport polytope uses at most one pair less than there are givers and takers together.
 
     Parameters
     ----------
@@ -164,27 +177,16 @@ def run_transport_bound(instance: AllocationInstance, *, time_limit_s: float | N
 
     Returns
     -------
-    Outcome
-        Its ``bound`` counts pairs over all intervals; its ``objective`` is the same number.
+    Run
+        With pairs and without prices; ``outcome.bound`` is a lower bound on the number of pairs, each interval's
+        optimum rounded up, and 1 for an interval that it did not start.
 
     Raises
     ------
     NotApplicable
         If some interval can give energy from the controller's store, which no prosumer sends.
     """
-    refuse_store(instance)
-    watch, total = Watch.start(time_limit_s), OutcomeSum()
-    for t in range(len(instance.interval)):
-        if instance.deliverable_kwh[t] == 0.0:
-            continue
-        outcome = NOT_STARTED
-        if not watch.over():
-            model, build_seconds = timed(partial(integer_program.build_transport, instance, t))
-            outcome = _whole(solve_pyomo(model, time_limit_s=watch.left()), up=True)
-            outcome = built_in(outcome, build_seconds)
-        bound = outcome.bound if math.isfinite(outcome.bound) else 1.0
-        total.add(replace(outcome, objective=bound, bound=bound))
-    return total.outcome()
+    return _run_pairs(instance, time_limit_s, integer_program.build_transport, {})
 
 
 def refuse_store(instance: AllocationInstance) -> None:

@@ -318,7 +318,7 @@ def test_fewest_pairs_meet_enumeration_and_transport_bound(seed, supply):
     value, bound, _ = judge(instance, answer, "pairs")
     least = fewest_pairs(instance, 0)
     assert value == least == answer.outcome.objective == answer.outcome.bound
-    transport = integer_runs.run_transport_bound(instance)
+    transport = integer_runs.run_transport_lp(instance).outcome
     assert transport.status is Status.OPTIMAL
     assert bound <= least
     assert 1 <= transport.bound <= least
@@ -328,7 +328,7 @@ def test_transport_bound_by_hand():
     # Two prosumers of 3 kWh and three consumers of 2 kWh: every pair carries at most 2 kWh, so 6 kWh need 3 shares of a
     # pair, but with 3 pairs of 2 kWh no prosumer can give 3.
     instance = AllocationInstance(deficiency_kwh=[[0.0, 0.0, 2.0, 2.0, 2.0]], excess_kwh=[[3.0, 3.0, 0.0, 0.0, 0.0]])
-    assert integer_runs.run_transport_bound(instance).bound == 3.0
+    assert integer_runs.run_transport_lp(instance).outcome.bound == 3.0
     assert integer_runs.run_fewest_pairs_milp(instance).outcome.objective == 4.0
 
 
@@ -342,7 +342,7 @@ def test_integer_programs_on_every_special_case():
     answer = integer_runs.run_fewest_pairs_milp(instance)
     # One prosumer serves whoever is needed: 3 kWh of 1, 2, 4 kWh need one pair, plenty all three, and so on.
     assert judge(instance, answer, "pairs")[0] == 1 + 3 + 3 + 1
-    assert integer_runs.run_transport_bound(instance).bound <= 8
+    assert integer_runs.run_transport_lp(instance).outcome.bound <= 8
 
 
 def test_requests_that_fit_to_the_last_digit_are_served_and_none_beyond():
@@ -364,7 +364,7 @@ def test_pairs_do_not_draw_on_the_store():
         leftover="store",
         store_kwh=10.0,
     )
-    for run in (integer_runs.run_fewest_pairs_milp, integer_runs.run_transport_bound):
+    for run in (integer_runs.run_fewest_pairs_milp, integer_runs.run_transport_lp):
         with pytest.raises(NotApplicable, match=str(instance.interval[1])):
             run(instance)
     # The other programs take what the store holds: 3 + 1 kWh meet all 3 kWh.
@@ -405,7 +405,7 @@ def test_without_time_pairs_have_no_value_but_a_bound():
     assert math.isnan(answer.outcome.objective)
     assert answer.outcome.bound == 3.0
     assert len(answer.pairs.energy_kwh) == 0
-    assert integer_runs.run_transport_bound(instance, time_limit_s=0.0).bound == 3.0
+    assert integer_runs.run_transport_lp(instance, time_limit_s=0.0).outcome.bound == 3.0
 
 
 @pytest.mark.parametrize("t", [1, 2])

@@ -8,8 +8,9 @@ community of the same size and place from declared models and a seed:
 - load = standing load + activity of the occupants + appliances used now and then + air conditioning.
 
 The parameters in :class:`TexasModel` were chosen within plausible ranges so that the community resembles what is known
-of the measured one (excess over deficit, peak over mean, weekly clusters of consumption); other seeds come close to it
-too. These figures are not inputs: no series is rescaled afterwards. Heating and hot water use gas.
+of the measured one (excess over deficit, peak over mean, weekly clusters of consumption) with the default seed. Other
+seeds keep excess, peak and yield close to it; the number of homes in the lowest cluster all year varies widely. These
+figures are not inputs: no series is rescaled afterwards. Heating and hot water use gas.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ def violations(instance: AllocationInstance, decision: AllocationDecision) -> li
     for t, k in np.argwhere(given > asked + slack):
         rule = "more given than asked" if instance.weight[k] > 0 else "energy given to a household of weight 0"
         found.append(Violation(rule, name(t, k), given[t, k], asked[t, k], "kWh"))
-    total = given.sum(axis=1)
+    # What is negative within the tolerance must not make room for more.
+    total = np.maximum(given, 0.0).sum(axis=1)
     for t in np.flatnonzero(total > available * (1.0 + TOLERANCE)):
         found.append(Violation("more given than available", instance.interval[t], total[t], available[t], "kWh"))
     if decision.has_pairs:
@@ -233,14 +234,14 @@ def _pairs(instance: AllocationInstance, decision: AllocationDecision) -> float:
     if not decision.has_pairs:
         return math.nan
     short = instance.deliverable_kwh - decision.allocated_kwh.sum(axis=1)
-    if (short > 1e-6 * instance.deliverable_kwh).any():
+    if (short > TOLERANCE * instance.deliverable_kwh).any():
         return math.nan
     return float((decision.pair_kwh > 0).sum())
 
 
 def _bound_pairs(instance: AllocationInstance, prices: AllocationPrices | None) -> float:
     """At least as many pairs as the largest givers, or the largest takers, that could move the energy."""
-    target = instance.deliverable_kwh * (1.0 - 2e-6)
+    target = instance.deliverable_kwh * (1.0 - 2.0 * TOLERANCE)
     givers, takers = _fewest(instance.excess_kwh, target), _fewest(instance.requested_kwh, target)
     return float(np.maximum(givers, takers).sum())
 
