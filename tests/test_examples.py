@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import commonwatt as cw
 from commonwatt.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,3 +76,17 @@ def test_readme_shows_what_it_promises() -> None:
     assert "make test" in text
     assert blocks(ROOT / "README.md", "python")
     assert re.search(r"!\[[^\]]+\]\(docs/images/[^)]+\.png\)", text)
+
+
+def test_readme_table_is_what_a_comparison_finds() -> None:
+    """Numbers in the README are those that the command beside them prints."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| method | social welfare"))
+    rows = [[cell.strip(" `%") for cell in line.strip("|").split("|")] for line in lines[start + 2 :][:7]]
+    found = cw.compare(cw.load("allocation/texas-443"), [row[0] for row in rows], seeds=(0, 1, 2)).set_index("method")
+    for name, *cells in rows:
+        for criterion, value, gap in zip(
+            ("social_welfare", "fairness", "fully_served"), cells[::2], cells[1::2], strict=True
+        ):
+            assert f"{found.loc[name, criterion]:.0f}" == value
+            assert f"{100 * abs(found.loc[name, f'{criterion}_gap']):.1f}" == gap
