@@ -170,6 +170,7 @@ def round_robin(
     reset_intervals: int | None = None,
     service_level: float | None = None,
     second_pass: bool = True,
+    limit_counts_as_served: bool = False,
 ) -> AllocationDecision:
     """Round-robin strategy: whoever was served moves to the end, until the sequence is reset after TL intervals."""
     from .heuristics.allocation import round_robin_pairs
@@ -182,6 +183,7 @@ def round_robin(
         reset_intervals=int(_number("reset_intervals", reset_intervals, instance.reset_intervals)),
         service_level=_number("service_level", service_level, instance.service_level),
         second_pass=second_pass,
+        limit_counts_as_served=limit_counts_as_served,
     )
     return _paired(instance, pairing)
 

@@ -501,3 +501,13 @@ def test_metrics_of_a_broken_decision_do_not_crash() -> None:
     broken = decide(weeks(), [-1.0, 1.0, 0.0], [0.0, 2.0, 0.0], [0.0, 9.0, 0.0])
     assert community_metrics(weeks(), broken).shape[0] == 3
     assert community_metrics(weeks(), broken, "all").shape[0] == 1
+
+
+def test_a_service_level_counts_as_served_only_where_asked() -> None:
+    instance = cw.load("allocation/three-houses").replace(service_level=0.5)
+    decision = AllocationDecision(instance=instance, allocated_kwh=[[0.5, 2.0, 1.5, 0.0]])
+    assert community_metrics(instance, decision)["sr"].iloc[0] == 0.0
+    at_level = community_metrics(instance, decision, served_from=instance.service_level)
+    assert at_level["sr"].iloc[0] == pytest.approx(2 / 3)
+    homes = household_metrics(instance, decision, served_from=0.25).set_index("household")
+    assert homes["served_share"][["A", "B", "C"]].tolist() == [1.0, 1.0, 1.0]

@@ -75,14 +75,15 @@ def _ratio(given: np.ndarray, sought: np.ndarray) -> np.ndarray:
     return np.divide(given, sought, out=np.full(np.shape(given), np.nan), where=np.asarray(sought) > 0)
 
 
-def _per_consumer(instance: AllocationInstance, decision: AllocationDecision, spans: _Spans) -> dict[str, np.ndarray]:
+def _per_consumer(
+    instance: AllocationInstance, decision: AllocationDecision, spans: _Spans, fully: np.ndarray
+) -> dict[str, np.ndarray]:
     """Metrics of every household in each of P periods, each (P, n)."""
     sought = spans.sum(np.where(instance.consumer, instance.deficiency_kwh, 0.0))
     given = spans.sum(decision.allocated_kwh)
     ratio = _ratio(given, sought)
     swr = np.log2(1.0 + np.maximum(ratio, 0.0))
     times = spans.sum(instance.consumer)
-    fully = served(instance, decision)
     return {
         "sought_kwh": sought,
         "given_kwh": given,
@@ -97,7 +98,11 @@ def _per_consumer(instance: AllocationInstance, decision: AllocationDecision, sp
 
 
 def household_metrics(
-    instance: AllocationInstance, decision: AllocationDecision, period: Period | np.ndarray = "all"
+    instance: AllocationInstance,
+    decision: AllocationDecision,
+    period: Period | np.ndarray = "all",
+    *,
+    served_from: float = 1.0,
 ) -> pd.DataFrame:
     """Metrics of every household in every period.
 
@@ -107,6 +112,8 @@ def household_metrics(
         What was given and decided.
     period : {"interval", "week", "month", "year", "all"}, or (T,) array of texts
         Time span of the ratios, or a name of the period for each interval.
+    served_from : float
+        Share of its need from which a consumer counts as served, for example the instance's ``service_level`` λ.
 
     Returns
     -------
@@ -115,11 +122,15 @@ def household_metrics(
         ``er_w``, ``sw``, ``swr``, ``served_share`` (of its intervals as a consumer), ``nothing_share`` and
         ``served_once``.
     """
-    return all_metrics(instance, decision, period)[1]
+    return all_metrics(instance, decision, period, served_from=served_from)[1]
 
 
 def group_metrics(
-    instance: AllocationInstance, decision: AllocationDecision, period: Period | np.ndarray = "all"
+    instance: AllocationInstance,
+    decision: AllocationDecision,
+    period: Period | np.ndarray = "all",
+    *,
+    served_from: float = 1.0,
 ) -> pd.DataFrame:
     """Metrics of every priority group in every period; sums and means over its members.
 
@@ -130,7 +141,7 @@ def group_metrics(
     """
     if instance.member_of is None:
         raise ValueError("the instance has no groups: set them with prioritise(…) or group= and member_of=")
-    frame = household_metrics(instance, decision, period)
+    frame = household_metrics(instance, decision, period, served_from=served_from)
     grouped = frame.groupby(["period", "group"], sort=False)
     sums = grouped[["sought_kwh", "given_kwh", "sw", "swr"]].sum()
     sums["er"] = sums["given_kwh"] / sums["sought_kwh"].where(sums["sought_kwh"] > 0)
@@ -141,7 +152,11 @@ def group_metrics(
 
 
 def community_metrics(
-    instance: AllocationInstance, decision: AllocationDecision, period: Period | np.ndarray = "interval"
+    instance: AllocationInstance,
+    decision: AllocationDecision,
+    period: Period | np.ndarray = "interval",
+    *,
+    served_from: float = 1.0,
 ) -> pd.DataFrame:
     """Metrics of the community in every period.
 
@@ -151,6 +166,8 @@ def community_metrics(
         What was given and decided.
     period : {"interval", "week", "month", "year", "all"}, or (T,) array of texts
         Time span, or a name of the period for each interval.
+    served_from : float
+        Share of its need from which a consumer counts as served, for example the instance's ``service_level`` λ.
 
     Returns
     -------
@@ -161,16 +178,21 @@ def community_metrics(
         sought), ``jain`` and ``gini`` of the households' ER, ``supply_kwh``, ``local_kwh`` (surplus used locally),
         ``grid_import_kwh``, ``exported_kwh``, ``spilled_kwh``.
     """
-    return all_metrics(instance, decision, period)[0]
+    return all_metrics(instance, decision, period, served_from=served_from)[0]
 
 
 def all_metrics(
-    instance: AllocationInstance, decision: AllocationDecision, period: Period | np.ndarray = "all"
+    instance: AllocationInstance,
+    decision: AllocationDecision,
+    period: Period | np.ndarray = "all",
+    *,
+    served_from: float = 1.0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Both :func:`community_metrics` and :func:`household_metrics`, at the cost of one."""
     spans = _Spans.of(periods(instance, period))
-    own = _per_consumer(instance, decision, spans)
-    return _of_community(instance, decision, spans, own), _of_households(instance, spans, own)
+    fully = served(instance, decision, share=served_from)
+    own = _per_consumer(instance, decision, spans, fully)
+    return _of_community(instance, decision, spans, own, fully), _of_households(instance, spans, own)
 
 
 def _of_households(instance: AllocationInstance, spans: _Spans, own: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -183,9 +205,13 @@ def _of_households(instance: AllocationInstance, spans: _Spans, own: dict[str, n
 
 
 def _of_community(
-    instance: AllocationInstance, decision: AllocationDecision, spans: _Spans, own: dict[str, np.ndarray]
+    instance: AllocationInstance,
+    decision: AllocationDecision,
+    spans: _Spans,
+    own: dict[str, np.ndarray],
+    fully: np.ndarray,
 ) -> pd.DataFrame:
-    fully, asking = served(instance, decision), instance.consumer & (instance.deficiency_kwh > 0)
+    asking = instance.consumer & (instance.deficiency_kwh > 0)
     left = spans.sum(surplus_left_kwh(instance, decision))
     spills = instance.leftover == "spill"
     return pd.DataFrame(

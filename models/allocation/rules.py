@@ -156,9 +156,9 @@ SWR = ConcaveWelfare(lambda i: np.where(i.requested_kwh > 0, 1.0, 0.0), _log2, _
 FAIRNESS = ConcaveWelfare(lambda i: np.sqrt(i.weight * i.requested_kwh), np.sqrt, _root_share)
 
 
-def served(instance: AllocationInstance, decision: AllocationDecision) -> np.ndarray:
-    """Who is fully served, (T, n) bool: consumers that get all they lack, also those that lack nothing."""
-    enough = decision.allocated_kwh >= instance.deficiency_kwh * (1.0 - TOLERANCE)
+def served(instance: AllocationInstance, decision: AllocationDecision, *, share: float = 1.0) -> np.ndarray:
+    """Who is served, (T, n) bool: consumers given all, or a share, of what they lack, and those that lack nothing."""
+    enough = decision.allocated_kwh >= share * instance.deficiency_kwh * (1.0 - TOLERANCE)
     return instance.consumer & enough
 
 
