@@ -19,13 +19,14 @@ from ..solvers.method import Call, default_calls
 from .compare import TIME_LIMIT_S, assemble, evaluate
 
 ROWS = ("instances", "models", "solvers")
+LAYERS = (*ROWS, "benchmarks")
 
 
 @cache
-def code_version() -> str:
+def code_version(*layers: str) -> str:
     """Version of the package with a digest of the code that numbers depend on: edited code is another version."""
     digest = hashlib.sha256()
-    for row in ROWS:
+    for row in layers or ROWS:
         root = resources.files(f"commonwatt.{row}")
         for path in sorted(Path(str(root)).rglob("*.py")):
             digest.update(path.read_bytes())
@@ -87,7 +88,12 @@ class Experiment:
                     yield Run(instance.realise(seed), chosen, seed, self.time_limit_s)
 
     def run(
-        self, folder: str | Path, *, workers: int = 1, progress: Callable[[Run, int, int], None] | None = None
+        self,
+        folder: str | Path,
+        *,
+        workers: int = 1,
+        fresh: bool = False,
+        progress: Callable[[Run, int, int], None] | None = None,
     ) -> pd.DataFrame:
         """Run what has not been run yet and return all results.
 
@@ -100,6 +106,8 @@ class Experiment:
             Where results are kept.
         workers : int
             Processes; results do not depend on their number (times may).
+        fresh : bool
+            Run everything again, for example after an edit of code that a user's method calls in another file.
         progress : callable, optional
             ``(run, finished, total)``, called as runs finish.
 
@@ -118,7 +126,7 @@ class Experiment:
         todo = list(self.runs())
         if not todo:
             raise ValueError("nothing to run: at least one instance, one method and one seed are needed")
-        missing = list({run.key: run for run in todo if not (kept / f"{run.key}.parquet").is_file()}.values())
+        missing = list({run.key: run for run in todo if fresh or _kept(kept / f"{run.key}.parquet") is None}.values())
         finished = len(todo) - len(missing)
         if progress is not None and finished:
             progress(todo[0], finished, len(todo))
@@ -132,6 +140,14 @@ class Experiment:
         results = pd.concat(rows, ignore_index=True)
         _write_at_once(results, Path(folder) / "results.parquet")
         return results
+
+
+def _kept(path: Path) -> pd.DataFrame | None:
+    """Rows of a finished run; None where there are none, or the file was cut off."""
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError):
+        return None
 
 
 def _results(runs: list[Run], workers: int) -> Iterator[tuple[Run, pd.DataFrame]]:

@@ -235,7 +235,10 @@ def load_sections(path: str | Path, *, root: Path) -> tuple[list[Section], dict[
     sections : list of Section
     meta : dict of str to str
     """
-    kept = json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        kept = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read ({error}); delete it and run 'commonwatt tables' again") from None
     sections = [
         Section(
             title=one["title"],

@@ -16,14 +16,15 @@ import numpy as np
 import pandas as pd
 
 from ..instances.allocation import AllocationInstance
+from ..instances.errors import ReportedError
 from ..instances.shelf import library, load
 from ..models.problem import Problem, problem
 from ..solvers.solution import versions
 from .compare import broken_claims
-from .experiment import Experiment, Run, code_version, comparisons
+from .experiment import LAYERS, Experiment, Run, code_version, comparisons
 from .figures import gap_figure, levels_figure, save_figure, supply_figure, tradeoff_figure, year_figure
 from .report import Picture, Section, Table, load_sections, save_sections, write_report
-from .tables import comparison_view, gap_summary, legend, proved_bounds, slug, summary_view, write_table
+from .tables import comparison_view, gap_summary, legend, slug, summary_view, write_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,10 +41,11 @@ VESSELS = 12
 """Households that fit into a picture of levels."""
 
 TITLE = "commonwatt: benchmark report"
+BROKEN = "Broken claims"
 
 
-class SuiteError(RuntimeError):
-    """A suite raised an error; what the others found is written all the same."""
+class SuiteError(ReportedError):
+    """A suite failed, or found a broken claim; what was found is written all the same."""
 
 
 def run(suites: Sequence[str], out: str | Path, *, workers: int = 1, console: Console | None = None) -> Path:
@@ -73,7 +75,7 @@ def run(suites: Sequence[str], out: str | Path, *, workers: int = 1, console: Co
     ValueError
         For an unknown suite, naming the known ones.
     SuiteError
-        If a suite failed, after the others were run and the report was written.
+        If a suite failed or a method broke a claim, after all suites were run and the report was written.
     """
     from rich.console import Console as Terminal
 
@@ -83,6 +85,7 @@ def run(suites: Sequence[str], out: str | Path, *, workers: int = 1, console: Co
         raise ValueError(f"{asked}; known: {', '.join(SUITES)}")
     screen, folder = console or Terminal(), Path(out)
     failures: dict[str, Exception] = {}
+    broken: list[str] = []
     report = folder / "report.html"
     for name in dict.fromkeys(suites):
         try:
@@ -93,13 +96,20 @@ def run(suites: Sequence[str], out: str | Path, *, workers: int = 1, console: Co
             _say(screen, f"{name}: failed with {type(error).__name__}: {error}")
         else:
             report = rebuild_report(folder)
+            broken += [section.title for section in sections if any(_caption(one) == BROKEN for one in section.tables)]
     for what, where in (("tables", folder / "tables"), ("figures", folder / "figures"), ("report", report)):
         if where.exists():
             _say(screen, f"{what}: {where}")
     if failures:
         name, first = next(iter(failures.items()))
         raise SuiteError(f"failed: {', '.join(failures)} ({name}: {type(first).__name__}: {first})") from first
+    if broken:
+        raise SuiteError(f"claims are broken, see the report: {'; '.join(broken)}")
     return report
+
+
+def _caption(table: Table | tuple[str, pd.DataFrame]) -> str:
+    return table.caption if isinstance(table, Table) else table[0]
 
 
 def rebuild_report(out: str | Path) -> Path:
@@ -208,8 +218,7 @@ def allocation_suite(out: Path, workers: int, console: Console) -> list[Section]
     sections = [_overview(out, found, compared)]
     for name, comparison in compared.items():
         instance = by_name[name]
-        bounds = proved_bounds(found, runs[runs["instance_hash"] == instance.content_hash])
-        sections.append(_instance_section(out, instance, comparison, bounds))
+        sections.append(_instance_section(out, instance, comparison))
     return [*sections, _interval_section(out, *_telling_interval(instances))]
 
 
@@ -233,7 +242,7 @@ def _overview(out: Path, found: Problem, compared: Mapping[str, pd.DataFrame]) -
     tables = [Table(caption, view, note, command), Table("Criteria", criteria, command="commonwatt list criteria")]
     broken = [(name, claim) for name, comparison in compared.items() for claim in broken_claims(comparison)]
     if broken:
-        tables.insert(0, Table("Broken claims", pd.DataFrame(broken, columns=["instance", "claim"]), command=command))
+        tables.insert(0, Table(BROKEN, pd.DataFrame(broken, columns=["instance", "claim"]), command=command))
     return Section("Allocation: all instances", _verdict(compared, len(broken)), tables, figures, command)
 
 
@@ -256,12 +265,10 @@ def _best_and_worst(summary: pd.DataFrame, criterion: str) -> str:
     return f"Smallest mean gap: {low}, {100 * least:.1f} %. Largest: {high}, {100 * most:.1f} %."
 
 
-def _instance_section(
-    out: Path, instance: AllocationInstance, comparison: pd.DataFrame, bounds: Mapping[str, float]
-) -> Section:
+def _instance_section(out: Path, instance: AllocationInstance, comparison: pd.DataFrame) -> Section:
     name = instance.meta.name
     stem = slug(name)
-    view = comparison_view(comparison, bounds)
+    view = comparison_view(comparison)
     caption = f"{name}: value and gap of every method by every criterion"
     write_table(comparison, out / "tables", stem, caption=caption, note=legend(view), view=view)
     figures = [
@@ -340,11 +347,19 @@ def _interval_section(out: Path, instance: AllocationInstance, t: int) -> Sectio
 
 
 def kouvelas_suite(out: Path, workers: int, console: Console) -> list[Section]:
-    """The paper's experiments; see :mod:`commonwatt.benchmarks.papers.kouvelas`."""
+    """The paper's experiments; see :mod:`commonwatt.benchmarks.papers.kouvelas`. Kept while code and data stay."""
     from .papers import kouvelas
 
+    kept, mark = out / "sections" / "kouvelas.json", out / "sections" / "kouvelas.key"
+    key = f"{code_version(*LAYERS)} {os.environ.get('COMMONWATT_DATA', '')}"
+    if kept.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == key:
+        _say(console, "kouvelas: finished before with the same code and data, kept")
+        return load_sections(kept, root=out)[0]
     _say(console, "kouvelas: the paper's experiments")
-    return list(kouvelas.sections(out, progress=lambda what: _say(console, f"kouvelas: {what}")))
+    sections = list(kouvelas.sections(out, progress=lambda what: _say(console, f"kouvelas: {what}")))
+    save_sections(kept, sections, _circumstances(), root=out)
+    mark.write_text(key, encoding="utf-8")
+    return sections
 
 
 def speed_suite(out: Path, workers: int, console: Console) -> list[Section]:

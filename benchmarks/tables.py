@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ..models.problem import Problem
 from ..solvers.solution import GAP_TOLERANCE
 from .markup import BEST, DASH, to_latex, to_markdown
 
@@ -68,12 +67,12 @@ def format_number(value: Any) -> str:
 
 
 def format_gap(gap: float) -> str:
-    """A relative gap in percent, in scientific notation where percents would show 0, a dash for none."""
+    """A relative gap in percent, a dash for none."""
     if math.isnan(gap):
         return DASH
     if abs(gap) <= GAP_TOLERANCE:
         return "0.0 %"
-    return f"{100 * gap:.1f} %" if abs(gap) >= 5e-4 else f"{gap:.1e}"
+    return f"{100 * gap:.1f} %" if abs(gap) >= 5e-4 else "<0.1 %" if gap > 0 else ">-0.1 %"
 
 
 def criteria_of(comparison: pd.DataFrame) -> list[str]:
@@ -82,37 +81,13 @@ def criteria_of(comparison: pd.DataFrame) -> list[str]:
     return [c for c in comparison.columns if f"{c}_gap" in columns and f"{c}_bound_by" in columns]
 
 
-def proved_bounds(found: Problem, runs: pd.DataFrame) -> dict[str, float]:
-    """Tightest bound on each criterion that any of the runs proved.
-
-    Parameters
-    ----------
-    found : Problem
-        Whose criteria.
-    runs : pandas.DataFrame
-        Rows of :func:`commonwatt.benchmarks.compare.evaluate` of one instance.
-
-    Returns
-    -------
-    dict of str to float
-        NaN where nothing was proved.
-    """
-    best = {one.name: math.nan for one in found.criteria}
-    for criterion, bound in zip(runs["criterion"], runs["bound"], strict=True):
-        if found.criterion(criterion).tighter(bound, best[criterion]):
-            best[criterion] = bound
-    return best
-
-
-def comparison_view(comparison: pd.DataFrame, bounds: Mapping[str, float] | None = None) -> pd.DataFrame:
+def comparison_view(comparison: pd.DataFrame) -> pd.DataFrame:
     """What a reader wants of a comparison: value and gap in one cell, the bounds on top.
 
     Parameters
     ----------
     comparison : pandas.DataFrame
-        Of :func:`commonwatt.benchmarks.compare.compare` or ``assemble``.
-    bounds : mapping of str to float, optional
-        Bounds by criterion (:func:`proved_bounds`); otherwise those that a method attains.
+        Of :func:`commonwatt.benchmarks.compare.compare` or ``assemble``, which carry the bounds.
 
     Returns
     -------
@@ -131,11 +106,8 @@ def comparison_view(comparison: pd.DataFrame, bounds: Mapping[str, float] | None
     if (comparison["runs"] > 1).any():
         columns["runs"] = [str(runs) for runs in comparison["runs"]]
     for criterion in criteria:
-        gaps = comparison[f"{criterion}_gap"]
         columns[criterion] = _criterion_cells(comparison, criterion)
-        attained = comparison.loc[gaps.abs() <= GAP_TOLERANCE, criterion]
-        known = attained.iloc[0] if len(attained) else math.nan
-        top[0][criterion] = format_number(bounds.get(criterion, math.nan) if bounds is not None else known)
+        top[0][criterion] = format_number(comparison.attrs.get("bounds", {}).get(criterion, math.nan))
         top[1][criterion] = next((by for by in comparison[f"{criterion}_bound_by"] if by), DASH)
     remarks = [
         "; ".join(part for part in (conflict, reason) if part)

@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+WIDEST = 260
 
 InstanceArgument = Annotated[str, typer.Argument(help="A shipped instance (see 'commonwatt list') or a folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -57,6 +58,20 @@ class Interval(StrEnum):
     HOUR = "hour"
     DAY = "day"
     WEEK = "week"
+
+
+class Netting(StrEnum):
+    """Whether deficiency and excess are taken step by step or of each interval's net."""
+
+    STEP = "step"
+    INTERVAL = "interval"
+
+
+class Gaps(StrEnum):
+    """What happens to households with missing measurements."""
+
+    REFUSE = "refuse"
+    DROP_HOUSEHOLD = "drop_household"
 
 
 class Roles(StrEnum):
@@ -104,7 +119,9 @@ def _print_frame(frame: pd.DataFrame, *, as_json: bool, title: str = "") -> None
         table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
     for row in frame.itertuples(index=False):
         table.add_row(*[_cell(value) for value in row])
-    Console().print(table)
+    # A table wider than the terminal is written in full and left to wrap or scroll: cells of three letters help nobody.
+    wanted = sum(3 + max([len(str(name)), *(len(_cell(v)) for v in frame[name])]) for name in frame.columns) + 1
+    Console(width=max(Console().width, min(wanted, WIDEST))).print(table)
 
 
 def _cell(value: Any) -> str:
@@ -249,13 +266,20 @@ def compare(
 
     if seeds < 1:
         raise ValueError(f"--seeds {seeds}: at least one seed is needed")
-    frame = cw.compare(cw.load(instance), methods, criteria, range(seeds), time_limit_s=time_limit_s)
+
+    def say(method: str, finished: int, total: int) -> None:
+        typer.echo(f"[{finished + 1}/{total}] {method}", err=True)
+
+    found = cw.load(instance)
+    frame = cw.compare(found, methods, criteria, range(seeds), time_limit_s=time_limit_s, progress=say)
     if as_json:
         _print_frame(frame, as_json=True)
     else:
-        from commonwatt.benchmarks.tables import comparison_view
+        from commonwatt.benchmarks.tables import comparison_view, legend
 
-        _print_frame(comparison_view(frame), as_json=False, title=instance)
+        view = comparison_view(frame)
+        _print_frame(view, as_json=False, title=instance)
+        typer.echo(legend(view))
     if (frame["conflict"] != "").any():
         for conflict in frame.loc[frame["conflict"] != "", "conflict"]:
             typer.echo(f"conflict: {conflict}", err=True)
@@ -301,11 +325,17 @@ def generate_allocation(
     path: Annotated[Path | None, typer.Option("--from", help="Own file or folder, or the SimBench wheel.")] = None,
     interval: Annotated[Interval, typer.Option(help="Length of an allocation interval.")] = Interval.WEEK,
     roles: Annotated[Roles, typer.Option(help="Consumers and prosumers.")] = Roles.BY_SIGN,
+    netting: Annotated[
+        Netting, typer.Option(help="Deficiency and excess per step, or of the interval.")
+    ] = Netting.STEP,
     policy: Annotated[str | None, typer.Option(help="Priority policy, e.g. low_deficiency.")] = None,
     households: Annotated[int, typer.Option(help="Number of generated households.")] = 443,
     prosumers: Annotated[int, typer.Option(help="How many of them generate.")] = 180,
     time_zone: Annotated[str | None, typer.Option(help="Time zone of own data in local clock time.")] = None,
     min_days: Annotated[int, typer.Option(help="Drop households with no more days of data than this.")] = 300,
+    gaps: Annotated[Gaps, typer.Option(help="Missing measurements: refuse, or drop by --min-days.")] = Gaps.REFUSE,
+    household: Annotated[str | None, typer.Option(help="Name of the only home, where own columns name none.")] = None,
+    attributes: Annotated[Path | None, typer.Option(help="Table of own homes' attributes, e.g. pv_kwp.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Column of own data to leave out; may be repeated.")] = None,
     seed: SeedOption = 443,
 ) -> None:
@@ -323,12 +353,20 @@ def generate_allocation(
     elif source is Source.OWN:
         from commonwatt.instances.sources.households import read_households
 
-        series = read_households(path, time_zone=time_zone, min_days=min_days, ignore=ignore or ())
+        series = read_households(
+            path,
+            time_zone=time_zone,
+            min_days=min_days,
+            gaps=gaps.value,
+            household=household,
+            attributes=attributes,
+            ignore=ignore or (),
+        )
     else:
         from commonwatt.instances.sources.simbench import simbench_households
 
         series = simbench_households(path)
-    made = from_series(series, interval=interval.value, roles=roles.value, name=out.name)
+    made = from_series(series, interval=interval.value, roles=roles.value, netting=netting.value, name=out.name)
     if policy is not None:
         made = prioritise(made, policy, seed=seed)
     cw.save(made, out)
@@ -390,18 +428,18 @@ def main() -> NoReturn:
 
     Only errors that speak to users are caught; a defect of the project shows its traceback.
     """
-    from commonwatt.instances.errors import InfeasibleError, NotApplicable
+    from commonwatt.instances.errors import NotApplicable, ReportedError
 
     try:
         app()
-    except InfeasibleError as error:
-        typer.echo(f"infeasible: {error}", err=True)
-        sys.exit(FAILED)
     except (ValueError, OSError, NotApplicable) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(BAD_INPUT)
+    except ReportedError as error:
+        typer.echo(f"failed: {error}", err=True)
+        sys.exit(FAILED)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:  # typer has caught the KeyboardInterrupt and said nothing
-            typer.echo("interrupted; finished runs are kept, run the same command again to go on", err=True)
+            typer.echo("interrupted; 'tables' keeps its finished runs: run it again to go on", err=True)
         raise
     sys.exit(0)

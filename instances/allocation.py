@@ -253,8 +253,9 @@ def from_series(
         Load and generation in kWh per step, for example from
         :func:`commonwatt.instances.sources.households.read_households`.
     interval : {"step", "hour", "day", "week"}
-        Length of an allocation interval. Steps that do not fill a last interval are left out, and the instance's
-        description says how many.
+        Length of an allocation interval: so many hours counted from the first step, not days of the calendar, so
+        that every interval is as long as the others. Steps that do not fill a last interval are left out, and the
+        instance's description says how many.
     roles : {"by_sign", "fixed"}
         Consumers and prosumers by the sign of the net energy, or fixed: whoever generates anything at all is a
         prosumer, whose own deficiency is then not served by the community.
@@ -272,7 +273,16 @@ def from_series(
     ------
     InstanceError
         If the series is shorter than one interval, or steps do not fit into it.
+    ValueError
+        For an unknown interval, role or way of netting.
     """
+    for option, value, known in (
+        ("interval", interval, ("step", *HOURS)),
+        ("roles", roles, ("by_sign", "fixed")),
+        ("netting", netting, ("step", "interval")),
+    ):
+        if value not in known:
+            raise ValueError(f"{option} must be one of {', '.join(map(repr, known))}, not {value!r}")
     steps_exact = 1.0 if interval == "step" else HOURS[interval] / series.dt_h
     steps, table = round(steps_exact), series.title or "series"
     if steps < 1 or abs(steps - steps_exact) > 1e-9:

@@ -74,9 +74,13 @@ class InstanceError(ValueError):
         return (type(self), (self.faults, self.where))
 
 
-class InfeasibleError(RuntimeError):
+class ReportedError(RuntimeError):
+    """An error whose message is meant for the user: the command line prints it without a traceback."""
+
+
+class InfeasibleError(ReportedError):
     """No decision satisfies the instance; the message says why in the instance's own words."""
 
 
-class NotApplicable(RuntimeError):  # noqa: N818  (a public name: the method is at fault for nothing)
+class NotApplicable(ReportedError):  # noqa: N818  (a public name: the method is at fault for nothing)
     """The instance lies outside a method's premise; the message is the reason."""

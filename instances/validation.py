@@ -158,9 +158,17 @@ def _number(value: Any) -> float:
 
 def _check_bounds_of_setting(name: str, spec: Spec, number: float, faults: list[Fault]) -> None:
     if spec.low is not None and number < spec.low:
-        faults.append(Fault("settings", name, "", f"{number:g}", f"is below {spec.low:g} {spec.unit}", "raise it"))
+        faults.append(
+            Fault("settings", name, "", f"{number:g}", f"is below {_amount(spec.low, spec.unit)}", "raise it")
+        )
     if spec.high is not None and number > spec.high:
-        faults.append(Fault("settings", name, "", f"{number:g}", f"is above {spec.high:g} {spec.unit}", "lower it"))
+        faults.append(
+            Fault("settings", name, "", f"{number:g}", f"is above {_amount(spec.high, spec.unit)}", "lower it")
+        )
+
+
+def _amount(number: float, unit: str) -> str:
+    return f"{number:g}" if unit == "1" else f"{number:g} {unit}"
 
 
 def _or(words: tuple[str, ...]) -> str:
@@ -336,14 +344,14 @@ def _cells(value: Any) -> np.ndarray:
 
 def _check_range(name: str, spec: Spec, found: np.ndarray, sizes: Sizes, faults: list[Fault]) -> None:
     finite = np.isfinite(found)
-    remedy = "fill it from a better source or leave the row out on purpose"
+    remedy = "fill it from a better source"
     _list(name, spec, found, ~finite, "is no finite number", remedy, sizes, faults)
     if spec.low is not None:
-        message = "is negative" if spec.low == 0 else f"is below {spec.low:g} {spec.unit}"
+        message = "is negative" if spec.low == 0 else f"is below {_amount(spec.low, spec.unit)}"
         remedy = "give surplus and need as two columns, both ≥ 0" if spec.low == 0 else f"give at least {spec.low:g}"
         _list(name, spec, found, finite & (found < spec.low), message, remedy, sizes, faults)
     if spec.high is not None:
-        message = f"is above {spec.high:g} {spec.unit}"
+        message = f"is above {_amount(spec.high, spec.unit)}"
         _list(name, spec, found, finite & (found > spec.high), message, f"give at most {spec.high:g}", sizes, faults)
 
 

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from .allocation_programs import Run
     from .heuristics.allocation import Pairing
 
-PRINTED = {"printed": Claims(feasible=False)}
+PRINTED = {"variant='printed'": Claims(feasible=False)}
 """Algorithms and formulas exactly as the paper prints them; what is wrong with them is in the table of errata."""
+
+
+LARGEST_PRICE = 1e300
 
 
 def _paired(instance: AllocationInstance, pairing: Pairing) -> AllocationDecision:
@@ -51,7 +54,8 @@ def _decided(instance: AllocationInstance, allocated_kwh: np.ndarray, *, pairs: 
 
 
 def _prices(instance: AllocationInstance, energy_price: np.ndarray) -> AllocationPrices:
-    return AllocationPrices(instance=instance, energy_price=energy_price)
+    """Prices as the rules take them; any finite price proves a bound, so one that overflows may stand lower."""
+    return AllocationPrices(instance=instance, energy_price=np.minimum(energy_price, LARGEST_PRICE))
 
 
 @method("allocation", kind="kernel", exact_for={"social_welfare", "grid_import_kwh"}, variants=PRINTED)
@@ -66,7 +70,12 @@ def water_filling(instance: AllocationInstance, *, variant: str = "corrected", p
     return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / (np.asarray(level) * math.log(2.0))))
 
 
-@method("allocation", kind="kernel", exact_for={"fairness", "grid_import_kwh"}, variants=PRINTED)
+@method(
+    "allocation",
+    kind="kernel",
+    exact_for={"fairness", "grid_import_kwh"},
+    variants={**PRINTED, "pairs=True": Claims(frozenset({"fairness", "grid_import_kwh", "pbr"}))},
+)
 def game_theoretic(instance: AllocationInstance, *, variant: str = "corrected", pairs: bool = False) -> Answer:
     """Game-theoretic strategy (Algorithm 1): all are served at once by their weights, up to what they need."""
     from .heuristics.printed_allocation import game_theoretic_printed
@@ -98,6 +107,14 @@ def _number(name: str, given: object, otherwise: float) -> float:
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         raise ValueError(f"{name}={given!r} is no number")
     return given
+
+
+def _whole(name: str, given: object, otherwise: float) -> int:
+    """An option that is a whole number of at least 1, the instance's own where it is not given."""
+    value = _number(name, given, otherwise)
+    if not math.isfinite(value) or value != int(value) or value < 1:
+        raise ValueError(f"{name}={value} is no whole number of at least 1")
+    return int(value)
 
 
 def _printed(instance: AllocationInstance, algorithm: Any, *, pairs: bool) -> AllocationDecision:
@@ -180,7 +197,7 @@ def round_robin(
         instance.excess_kwh,
         instance.weight,
         instance.order,
-        reset_intervals=int(_number("reset_intervals", reset_intervals, instance.reset_intervals)),
+        reset_intervals=_whole("reset_intervals", reset_intervals, instance.reset_intervals),
         service_level=_number("service_level", service_level, instance.service_level),
         second_pass=second_pass,
         limit_counts_as_served=limit_counts_as_served,

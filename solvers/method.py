@@ -85,7 +85,8 @@ class Method:
     claims : Claims
         What it claims with any options but those of a variant.
     variants : mapping of str to Claims
-        Values of the option ``variant`` that claim something else; each is a row of its own in comparisons.
+        Options under which it claims something else, spelled ``"variant='printed'"``; each is a row of its own in
+        comparisons.
     size_limit : int, optional
         Cells of the instance (:func:`cells`) beyond which a program is known to exceed a minute.
     """
@@ -149,8 +150,10 @@ class Call:
     @property
     def claims(self) -> Claims:
         """What is claimed with these options."""
-        variant = str(self.options.get("variant", self.method.options.get("variant")))
-        return self.method.variants.get(variant, self.method.claims)
+        for spelling, claims in self.method.variants.items():
+            if _parse(f"_({spelling})")[1].items() <= dict(self.options).items():
+                return claims
+        return self.method.claims
 
 
 _MENUS: dict[str, dict[str, Method]] = {}
@@ -179,7 +182,7 @@ def method(
     feasible : bool
         Whether its decisions keep all rules.
     variants : mapping of str to Claims, optional
-        Values of its option ``variant`` that claim something else.
+        Options under which it claims something else, spelled ``"variant='printed'"``; the first that fits counts.
     size_limit : int, optional
         Cells beyond which a program is not run by comparisons and experiments.
     name : str, optional
@@ -212,6 +215,8 @@ def method(
         if size_limit is not None and kind != "program":
             raise ValueError("only a program may declare a size limit: kernels and heuristics run on every instance")
         entry = Method(chosen_name, problem_name, kind, function, claims, dict(variants or {}), size_limit)
+        for spelling in entry.variants:
+            call(problem_name, entry, **_parse(f"_({spelling})")[1])
         menu_ = menu(problem_name) if _is_foreign(function) else _MENUS.setdefault(problem_name, {})
         earlier = menu_.get(entry.name)
         if earlier is not None and not (_is_foreign(earlier.run) and earlier.run.__module__ == function.__module__):
@@ -286,10 +291,14 @@ def call(problem_name: str, spelling: str | Method | Call, **options: Any) -> Ca
             raise ValueError(f"unknown method {name!r} of {problem_name}{hint}; known: {', '.join(known)}")
         chosen = known[name]
     given |= options
-    for option in given:
+    for option, value in given.items():
         if option not in chosen.options:
             valid = ", ".join(chosen.options) or "none"
             raise ValueError(f"method {chosen.name!r} has no option {option!r}; valid: {valid}")
+        default = chosen.options[option]
+        if isinstance(default, (bool, str)) and type(value) is not type(default):
+            kind = "True or False" if isinstance(default, bool) else "a text"
+            raise ValueError(f"option {option!r} of method {chosen.name!r} must be {kind}, not {value!r}")
     return Call(chosen, given)
 
 
@@ -314,8 +323,14 @@ def default_calls(problem_name: str) -> list[Call]:
     calls = []
     for entry in menu(problem_name).values():
         calls.append(Call(entry))
-        calls.extend(Call(entry, {"variant": variant}) for variant in entry.variants)
+        calls.extend(call(problem_name, f"{entry.name}({spelling})") for spelling in entry.variants)
     return calls
+
+
+def exact_kernels(problem_name: str) -> list[Call]:
+    """Kernels that claim some optimum with their default options: quick enough to be asked for bounds at any time."""
+    entries = menu(problem_name).values()
+    return [Call(entry) for entry in entries if entry.kind == "kernel" and entry.claims.exact_for]
 
 
 def methods(problem_name: str | None = None) -> pd.DataFrame:
@@ -339,7 +354,8 @@ def methods(problem_name: str | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    names = [found.name for found in problems()] if problem_name is None else [problem(problem_name).name]
+    named = [found.name for found in problems() if problem_name in (None, found.name, found.family)]
+    names = named or [problem(str(problem_name)).name]
     rows = [
         {
             "family": name.partition(".")[0],

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import replace
 from typing import Any
 
 from ..instances.errors import NotApplicable
 from ..instances.record import Decision, Instance
 from ..models.problem import Problem, problem_of
-from .method import Answer, Call, Method, call, menu
-from .solution import Report, Solution, conclude, judge
+from .method import Answer, Call, Method, call, exact_kernels, menu
+from .solution import GAP_TOLERANCE, Report, Solution, conclude, judge
+from .status import Status
 
 ORDER = {"kernel": 0, "program": 1, "heuristic": 2}
 """Which exact method is tried first when the user names none."""
@@ -60,7 +63,8 @@ def solve(
     asked = found.criterion(criterion).name
     nature = instance.realise(seed)
     if method is not None:
-        return run_call(nature, call(found.name, method, **options), asked, seed=seed, time_limit_s=time_limit_s)
+        chosen = call(found.name, method, **options)
+        return _bounded(run_call(nature, chosen, asked, seed=seed, time_limit_s=time_limit_s))
     if options:
         raise ValueError(f"options {', '.join(options)} belong to a method; name it")
     exact = [entry for entry in menu(found.name).values() if asked in entry.claims.exact_for]
@@ -72,6 +76,28 @@ def solve(
             reasons.append(f"{entry.name}: {error}")
     because = "; ".join(reasons) if reasons else "there is none on the menu; name a heuristic"
     raise NotApplicable(f"no exact method for {asked} of {found.name}: {because}")
+
+
+def _bounded(solution: Solution) -> Solution:
+    """The solution with the tightest bound that exact kernels prove, where its own prices prove no optimum.
+
+    Kernels take milliseconds, and the gap of a rule of thumb would otherwise be one to a bound at price 0.
+    """
+    found = problem_of(solution.instance)
+    criterion = found.criterion(solution.criterion)
+    for chosen in exact_kernels(found.name):
+        if solution.status is Status.OPTIMAL or criterion.name not in chosen.claims.exact_for:
+            continue
+        try:
+            other = run_call(solution.instance, chosen, criterion.name)
+        except NotApplicable:
+            continue
+        if criterion.tighter(other.bound, solution.bound):
+            gap = criterion.gap(solution.instance, solution.objective, other.bound) if solution.report.ok else math.nan
+            status = Status.OPTIMAL if abs(gap) <= GAP_TOLERANCE else solution.status
+            by = f"{other.bound_by}, prices of {chosen.label}"
+            solution = replace(solution, bound=other.bound, bound_by=by, gap=gap, status=status)
+    return solution
 
 
 def run_call(
@@ -96,6 +122,10 @@ def run_call(
     """
     found = problem_of(instance)
     entry = chosen.method
+    if isinstance(seed, bool) or seed != int(seed) or seed < 0:
+        raise ValueError(f"the seed must be a whole number of at least 0, not {seed}")
+    if time_limit_s is not None and not 0 < time_limit_s < math.inf:
+        raise ValueError(f"the time limit must be a positive number of seconds, or None for none, not {time_limit_s}")
     if entry.problem != found.name:
         raise ValueError(f"method {entry.name!r} answers {entry.problem}, not {found.name}")
     arguments = dict(chosen.options)

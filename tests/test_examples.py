@@ -45,10 +45,11 @@ def run_commands(body: str) -> int:
 
 def prepare(folder: Path) -> None:
     """The files that examples with own data speak of."""
-    (folder / "examples").mkdir()
-    for path in (ROOT / "docs" / "examples").iterdir():
-        if path.is_file():
-            (folder / "examples" / path.name).write_bytes(path.read_bytes())
+    for target in (folder / "examples", folder / "docs" / "examples"):
+        target.mkdir(parents=True)
+        for path in (ROOT / "docs" / "examples").iterdir():
+            if path.is_file():
+                (target / path.name).write_bytes(path.read_bytes())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

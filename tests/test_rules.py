@@ -219,7 +219,7 @@ def test_gap_and_tighter_follow_the_sense() -> None:
     assert most.gap(instance, 5.0, 4.0) == pytest.approx(-0.2)
     assert least.gap(instance, 15.0, 12.0) == pytest.approx(0.2)
     assert least.gap(instance, 12.0, 15.0) == pytest.approx(-0.2)
-    assert most.gap(instance, 0.0, 1e-9) == pytest.approx(1e-9 / 4e-3), "near 0 against a thousandth of all"
+    assert most.gap(instance, 0.0, 1e-9) == pytest.approx(1e-9 / (4e-3 * 4 / 11)), "a thousandth of serving all alike"
     assert math.isnan(most.gap(instance, math.nan, 1.0))
     assert math.isnan(most.gap(instance, 1.0, math.inf))
     assert most.tighter(1.0, 2.0)

@@ -12,15 +12,20 @@ symbol                  meaning                               attribute         
 :math:`z_{ij}`          1 if i and j are a pair               decided
 ======================  ====================================  ========================  ====
 
-- :func:`build_fully_served`, one interval: max :math:`\sum_k y_k` subject to :math:`\sum_k E_k y_k \le S`. A knapsack
-  of equal values, so ascending deficiencies are optimal too.
+- :func:`build_fully_served`, one interval: max :math:`\sum_k y_k` subject to
+  :math:`\sum_k (1 - \varepsilon) E_k y_k \le (1 + \varepsilon) S`. A knapsack of equal values, so ascending
+  deficiencies are optimal too.
 - :func:`build_unique_served`, all intervals: max :math:`\sum_{k,t} y_{k,t}` subject to :math:`\sum_t y_{k,t} \le 1` and
-  :math:`\sum_k E_{k,t} y_{k,t} \le S_t`.
+  :math:`\sum_k (1 - \varepsilon) E_{k,t} y_{k,t} \le (1 + \varepsilon) S_t`.
 - :func:`build_fewest_pairs`, one interval: min :math:`\sum_{ij} z_{ij}` subject to
   :math:`f_{ij} \le \min(e_i, E_j) z_{ij}`, :math:`\sum_j f_{ij} \le e_i`, :math:`\sum_i f_{ij} \le E_j` and
   :math:`\sum_{ij} f_{ij} = Q`, a transport with a fixed charge.
 - :func:`build_transport`, one interval: its linear relaxation, min :math:`\sum_{ij} f_{ij}/\min(e_i, E_j)`. Its
   optimum, rounded up, bounds the number of pairs from below.
+
+Deviation from the paper: :math:`\varepsilon` is the rules' tolerance (1e-9). They count a request as met in full from
+:math:`(1 - \varepsilon) E` on and let :math:`(1 + \varepsilon) S` pass, so a program of exact inequalities would prove
+bounds that feasible decisions beat.
 
 Consumers that lack nothing count as served without a variable, as in the rules. Energy is per unit of what is
 available in the interval. Pairs draw on prosumers only, never on the controller's store.
@@ -36,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...instances.allocation import AllocationInstance
+from ..problem import TOLERANCE
 from .program import largest_share, receivers
 
 if TYPE_CHECKING:
@@ -66,7 +72,7 @@ def build_fully_served(instance: AllocationInstance, interval: int) -> pyo.Concr
 
     largest_share(instance, interval)
     who = receivers(instance, interval).tolist()
-    request = instance.requested_kwh[interval] / instance.available_kwh[interval]
+    request = least_to_serve(instance)[interval] / instance.available_kwh[interval]
     model = pyo.ConcreteModel(name=f"fully_served, interval {instance.interval[interval]}")
     model.household = pyo.Set(initialize=who, ordered=True)
     model.is_served = pyo.Var(model.household, domain=pyo.Binary)
@@ -75,11 +81,21 @@ def build_fully_served(instance: AllocationInstance, interval: int) -> pyo.Concr
         expr=content(instance, interval) + pyo.quicksum(model.is_served[k] for k in model.household),
         sense=pyo.maximize,
     )
-    # Full service takes the whole request of each, and together no more than is available.
+    # Full service takes what counts as the whole request of each, and together no more than counts as available.
     model.served_requests_are_available = pyo.Constraint(
-        expr=pyo.quicksum(float(request[k]) * model.is_served[k] for k in model.household) <= 1.0
+        expr=pyo.quicksum(float(request[k]) * model.is_served[k] for k in model.household) <= 1.0 + TOLERANCE
     )
     return model
+
+
+def least_to_serve(instance: AllocationInstance) -> np.ndarray:
+    """The least energy by which the rules count each request as met in full, (T, n) kWh."""
+    return instance.requested_kwh * (1.0 - TOLERANCE)
+
+
+def most_to_give(instance: AllocationInstance) -> np.ndarray:
+    """The most energy that the rules let each interval give, (T,) kWh."""
+    return instance.available_kwh * (1.0 + TOLERANCE)
 
 
 def content(instance: AllocationInstance, interval: int) -> int:
@@ -113,8 +129,8 @@ def build_unique_served(instance: AllocationInstance) -> pyo.ConcreteModel:
     """
     import pyomo.environ as pyo
 
-    asked, available = instance.requested_kwh, instance.available_kwh
-    possible = (asked > 0) & (asked <= available[:, None]) & ~ever_content(instance)
+    asked, available = least_to_serve(instance), instance.available_kwh
+    possible = (asked > 0) & (asked <= most_to_give(instance)[:, None]) & ~ever_content(instance)
     if not possible.any():
         raise ValueError("no request could be met by any interval's energy, so there is nothing to decide")
     model = pyo.ConcreteModel(name="unique_served")
@@ -135,9 +151,9 @@ def build_unique_served(instance: AllocationInstance) -> pyo.ConcreteModel:
 
     @model.Constraint(model.interval)
     def served_requests_are_available(model: pyo.ConcreteModel, t: int) -> Any:
-        # In each interval the requests met take no more than is available.
-        met = np.flatnonzero(possible[t])
-        return pyo.quicksum(float(asked[t, k] / available[t]) * model.is_served[t, int(k)] for k in met) <= 1.0
+        # In each interval the requests met take no more than counts as available.
+        met, limit = np.flatnonzero(possible[t]), 1.0 + TOLERANCE
+        return pyo.quicksum(float(asked[t, k] / available[t]) * model.is_served[t, int(k)] for k in met) <= limit
 
     return model
 

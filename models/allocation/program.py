@@ -201,7 +201,9 @@ def weight_unit(instance: AllocationInstance, interval: int) -> float:
     return float(instance.weight[receivers(instance, interval)].mean())
 
 
-def build_water_filling(instance: AllocationInstance, interval: int) -> pyo.ConcreteModel:
+def build_water_filling(
+    instance: AllocationInstance, interval: int, *, unit_kwh: float | None = None
+) -> pyo.ConcreteModel:
     """Water-filling of one interval as a quadratic program.
 
     Parameters
@@ -210,12 +212,14 @@ def build_water_filling(instance: AllocationInstance, interval: int) -> pyo.Conc
         What is given.
     interval : int
         Position of the interval.
+    unit_kwh : float, optional
+        Unit of energy, :func:`energy_unit` by default. It changes no optimum, but a solver's tolerances are absolute.
 
     Returns
     -------
     pyomo.environ.ConcreteModel
-        Variables ``energy[k]`` per :func:`energy_unit`; the dual of ``all_that_is_deliverable_is_given`` is the water
-        level L in units of :func:`energy_unit` over :func:`weight_unit`.
+        Variables ``energy[k]`` per unit of energy; the dual of ``all_that_is_deliverable_is_given`` is the water level
+        L in that unit over :func:`weight_unit`.
 
     Raises
     ------
@@ -224,14 +228,16 @@ def build_water_filling(instance: AllocationInstance, interval: int) -> pyo.Conc
     """
     import pyomo.environ as pyo
 
-    model = _per_unit_model(instance, interval, "water_filling")
+    model = _per_unit_model(instance, interval, "water_filling", unit_kwh)
     # The squares of the levels that deficiency and energy reach together are smallest when the levels are alike.
     squares = ((model.asked[k] + model.energy[k]) ** 2 / (2 * model.weight[k]) for k in model.household)
     model.squared_levels = pyo.Objective(expr=pyo.quicksum(squares), sense=pyo.minimize)
     return model
 
 
-def build_game_theoretic(instance: AllocationInstance, interval: int) -> pyo.ConcreteModel:
+def build_game_theoretic(
+    instance: AllocationInstance, interval: int, *, unit_kwh: float | None = None
+) -> pyo.ConcreteModel:
     """Game-theoretic allocation of one interval as a quadratic program.
 
     Parameters
@@ -240,12 +246,14 @@ def build_game_theoretic(instance: AllocationInstance, interval: int) -> pyo.Con
         What is given.
     interval : int
         Position of the interval.
+    unit_kwh : float, optional
+        Unit of energy, :func:`energy_unit` by default. It changes no optimum, but a solver's tolerances are absolute.
 
     Returns
     -------
     pyomo.environ.ConcreteModel
-        Variables ``energy[k]`` per :func:`energy_unit`; the dual of ``all_that_is_deliverable_is_given`` is the level t
-        in units of :func:`energy_unit` over :func:`weight_unit`.
+        Variables ``energy[k]`` per unit of energy; the dual of ``all_that_is_deliverable_is_given`` is the level t in
+        that unit over :func:`weight_unit`.
 
     Raises
     ------
@@ -254,18 +262,21 @@ def build_game_theoretic(instance: AllocationInstance, interval: int) -> pyo.Con
     """
     import pyomo.environ as pyo
 
-    model = _per_unit_model(instance, interval, "game_theoretic")
+    model = _per_unit_model(instance, interval, "game_theoretic", unit_kwh)
     # The squares of what is given per weight are smallest when all get alike.
     squares = (model.energy[k] ** 2 / (2 * model.weight[k]) for k in model.household)
     model.squared_levels = pyo.Objective(expr=pyo.quicksum(squares), sense=pyo.minimize)
     return model
 
 
-def _per_unit_model(instance: AllocationInstance, interval: int, name: str) -> pyo.ConcreteModel:
+def _per_unit_model(
+    instance: AllocationInstance, interval: int, name: str, unit_kwh: float | None
+) -> pyo.ConcreteModel:
     """Households, energies and the balance that both quadratic programs share, per unit."""
     import pyomo.environ as pyo
 
-    unit, who = energy_unit(instance, interval), receivers(instance, interval)
+    unit = energy_unit(instance, interval) if unit_kwh is None else unit_kwh
+    who = receivers(instance, interval)
     asked = instance.requested_kwh[interval, who] / unit
     weight = instance.weight[who] / weight_unit(instance, interval)
     model = pyo.ConcreteModel(name=f"{name}, interval {instance.interval[interval]}")

@@ -72,7 +72,8 @@ def _pair_violations(instance: AllocationInstance, decision: AllocationDecision)
 
     for number in np.flatnonzero(energy < 0):
         found.append(Violation("energy of a pair must not be negative", f"pair {number}", energy[number], 0.0, "kWh"))
-    for t, k in np.argwhere(np.abs(taken - decision.allocated_kwh) > TOLERANCE * instance.deficiency_kwh):
+    larger = np.maximum(taken, np.abs(decision.allocated_kwh))
+    for t, k in np.argwhere(np.abs(taken - decision.allocated_kwh) > TOLERANCE * larger):
         rule = "what pairs bring is not what is allocated"
         found.append(Violation(rule, name(t, k), taken[t, k], decision.allocated_kwh[t, k], "kWh"))
     for t, k in np.argwhere(sent > instance.excess_kwh * (1.0 + TOLERANCE)):
@@ -109,8 +110,13 @@ class ConcaveWelfare:
         return float((self.factor(instance) * self.utility(self.share(instance, decision))).sum())
 
     def scale(self, instance: AllocationInstance) -> float:
-        """A thousandth of the value of full service, or 1 where nobody asks: smaller values are judged against it."""
-        return 1e-3 * float(self.factor(instance).sum()) or 1.0
+        """A thousandth of the worth of serving all alike (of full service, without surplus); 1 where nobody asks.
+
+        By concavity the optimum is at least the worth of serving all alike, so a gap is relative to the bound but where
+        there is next to nothing to share.
+        """
+        share = float(instance.deliverable_kwh.sum() / (instance.requested_kwh.sum() or 1.0)) or 1.0
+        return 1e-3 * share * float(self.factor(instance).sum()) or 1.0
 
     def bound(self, instance: AllocationInstance, prices: AllocationPrices | None) -> float:
         """Lagrangian bound at given prices; at price 0 where none are given."""
@@ -241,7 +247,7 @@ def _pairs(instance: AllocationInstance, decision: AllocationDecision) -> float:
 
 def _bound_pairs(instance: AllocationInstance, prices: AllocationPrices | None) -> float:
     """At least as many pairs as the largest givers, or the largest takers, that could move the energy."""
-    target = instance.deliverable_kwh * (1.0 - 2.0 * TOLERANCE)
+    target = instance.deliverable_kwh * (1.0 - 4.0 * TOLERANCE)
     givers, takers = _fewest(instance.excess_kwh, target), _fewest(instance.requested_kwh, target)
     return float(np.maximum(givers, takers).sum())
 

@@ -3,7 +3,8 @@
 A pass over ten million elements costs memory traffic, not arithmetic, so the passes are what to save. A sample brackets
 the level; one scan sums every vessel whose state is the same in the whole bracket (dry, flowing or full) and notes the
 few others; the search runs on these few and one further vessel that stands for all that flow. A bracket that a sample
-got wrong is seen from the sums and replaced by a certain one: the sample decides the time, never the result.
+got wrong is seen from the sums and replaced by a certain one: the sample decides the time, never the result. What was
+poured is summed as it is written; should it miss the supply, the plain search on all the data has the last word.
 
 Blocks have a fixed size, each writes to its own places, and their sums are added by exact summation in fixed order:
 the same bytes for any number of threads. The threads are made for the call and release the interpreter's lock; a forked
@@ -26,6 +27,8 @@ from .level_search import (
     FULL_SERVICE,
     LARGEST,
     REASSOCIATE,
+    ROUNDING,
+    fill_row,
     find_level,
     lowest_start,
     pour,
@@ -157,6 +160,14 @@ def _gather(
             j += 1
 
 
+@njit(fastmath=REASSOCIATE, error_model="numpy", nogil=True)
+def _plain_sum(values: np.ndarray) -> float:
+    total = 0.0
+    for i in range(values.size):
+        total += values[i]
+    return total
+
+
 @njit(error_model="numpy", nogil=True)
 def _pour_blocks(
     start: np.ndarray,
@@ -166,12 +177,19 @@ def _pour_blocks(
     level: float,
     remainder: float,
     out: np.ndarray,
+    sums: np.ndarray,
     first: int,
     last: int,
 ) -> None:
-    begin = first * BLOCK
-    end = min(start.size, last * BLOCK)
-    pour(start[begin:end], cap[begin:end], weight[begin:end], offset, level, remainder, out[begin:end])
+    """Write the blocks ``first`` to ``last - 1`` and sum each while it is still in the cache."""
+    for block in range(first, last):
+        begin = block * BLOCK
+        end = min(start.size, begin + BLOCK)
+        pour(start[begin:end], cap[begin:end], weight[begin:end], offset, level, remainder, out[begin:end])
+        total = 0.0
+        for i in range(begin, end, SUMMED):
+            total += _plain_sum(out[i : min(end, i + SUMMED)])
+        sums[block] = total
 
 
 def sampled_bracket(
@@ -251,5 +269,9 @@ def fill_large(
         out[:] = 0.0
         return level if level == math.inf else float(lowest_start(*arrays, offset))
     blocks = -(-out.size // BLOCK)
-    in_parallel(lambda i, j: _pour_blocks(*arrays, offset, level, remainder, out, i, j), blocks)
+    sums = np.empty(blocks)
+    in_parallel(lambda i, j: _pour_blocks(*arrays, offset, level, remainder, out, sums, i, j), blocks)
+    if level < math.inf and not abs(math.fsum(sums) - supply) <= 2.0 * ROUNDING * supply:
+        # The one vessel for all that flow is rounded otherwise than they are; a supply far below their needs sees it.
+        return fill_row(*arrays, offset, supply, out)
     return level

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .jit import njit
-from .level_search import FULL_SERVICE, pour
+from .level_search import FULL_SERVICE, pour, settle
 from .water_level import as_floats, raise_if_bad
 
 Rule = Literal["weighted_max_min", "water_filling"]
@@ -140,8 +140,10 @@ class SupplyPath:
         else:
             self._rows = np.zeros((1, 6))
         level, full, _, slope, base, _ = self._rows.T
-        held = full + np.maximum(level * slope - self._offset * base, 0.0)
-        self._held = np.maximum.accumulate(held)
+        # A vessel that begins holds nothing yet: the sums before it do without its rounding, which may dwarf the supply.
+        held = full[:-1] + np.maximum(level[1:] * slope[:-1] - self._offset * base[:-1], 0.0)
+        self._held = np.maximum.accumulate(np.concatenate([[0.0], held]))
+        self._next = np.append(level[1:], level[-1])
         self._total = float(full[-1])
 
     @property
@@ -157,7 +159,7 @@ class SupplyPath:
         begin, full, _, slope, base, _ = np.moveaxis(self._rows[row], -1, 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             level = ((supply - full) + self._offset * base) / slope
-        level = np.where(slope > 0.0, np.maximum(level, begin), begin)
+        level = np.where(slope > 0.0, np.clip(level, begin, self._next[row]), begin)
         level = np.where(supply > 0.0, level, self._rows[0, LEVEL])
         return supply, row, np.where(supply >= self._total * (1.0 - FULL_SERVICE), np.inf, level)
 
@@ -175,7 +177,9 @@ class SupplyPath:
         x = np.zeros((supply.size, self._energy.size))
         for i, (one, height) in enumerate(zip(supply.ravel().tolist(), level.ravel().tolist(), strict=True)):
             if one > 0.0:
-                pour(self._energy, self._energy, self._weight, self._offset, height, 0.0, x[i])
+                members = (self._energy, self._energy, self._weight, self._offset)
+                remainder = settle(*members, one, height)[1] if height < np.inf else 0.0
+                pour(*members, height, remainder, x[i])
         return x.reshape(*supply.shape, self._energy.size)
 
     def welfare(self, supply_kwh: ArrayLike) -> float | np.ndarray:

@@ -33,6 +33,7 @@ REASSOCIATE: Any = {"reassoc", "nsz"}
 
 EPS = 2.0**-52
 LARGEST = 1.7976931348623157e308
+SMALLEST = 5e-324
 BLOCK = 256
 """Elements summed plainly before their sum enters a compensated one: rounding does not grow with the instance."""
 
@@ -40,7 +41,10 @@ MAX_NEWTON = 40
 """Passes after which the sorted finish takes over; benign data need 4 to 12."""
 
 ROUNDING = 16.0 * EPS
-"""A supply met to this accuracy is met: no sum can tell more, and the remainder is poured over the flowing vessels."""
+"""A supply met to this accuracy is met: no sum can tell much more."""
+
+MAX_SETTLING = 512
+"""Passes in search of a remainder: Newton's method takes a few, the quarter that halve the bracket suffice without."""
 
 FULL_SERVICE = 8.0 * EPS
 """A supply this close to the sum of all caps (in parts of it) fills every vessel: the sum itself is known no better."""
@@ -89,10 +93,11 @@ def state_at(
 @njit(error_model="numpy", nogil=True)
 def held_with(
     start: np.ndarray, cap: np.ndarray, weight: np.ndarray, offset: float, level: float, remainder: float
-) -> float:
-    """Return what all vessels hold with the remainder, each rounded as :func:`pour` writes it (so no reassociation)."""
+) -> tuple[float, float]:
+    """Return the sum of what :func:`pour` writes (rounded as there, so no reassociation) and its slope."""
     held = 0.0
     lost = 0.0
+    slope = 0.0
     for i in range(start.size):
         height = (weight[i] * level - offset * start[i]) + weight[i] * remainder
         above = height if height > 0.0 else 0.0
@@ -100,7 +105,8 @@ def held_with(
         together = held + part
         lost += (held - together) + part if held >= part else (part - together) + held
         held = together
-    return held + lost
+        slope += weight[i] if (height > 0.0) & (height < cap[i]) else 0.0
+    return held + lost, slope
 
 
 @njit(fastmath=REASSOCIATE, error_model="numpy", nogil=True)
@@ -160,18 +166,46 @@ def lowest_start(start: np.ndarray, cap: np.ndarray, weight: np.ndarray, offset:
 
 
 @njit(error_model="numpy", nogil=True)
-def _settle(
+def settle(
     start: np.ndarray, cap: np.ndarray, weight: np.ndarray, offset: float, supply: float, level: float
 ) -> tuple[float, float]:
-    """Return the level with what is still missing in it, so small that the level itself cannot show it."""
-    held, slope = state_at(start, cap, weight, offset, level)
-    for _ in range(4):
-        if slope > 0.0 or held >= supply:
+    """Return a level known but for its rounding and the remainder with which the sum poured meets the supply.
+
+    One float's step in level can be worth far more than the whole supply where a huge vessel begins just there, and
+    the vessels that flow before it say nothing of its width. So the remainder is searched like a level, on the very sum
+    that is poured: Newton's method in a bracket that grows from the level's own rounding. That sum is as fine as the
+    heights' differences; where it steps over the supply, the side that gives less is taken: nothing is handed out twice.
+    """
+    held, _ = state_at(start, cap, weight, offset, level)
+    if abs(supply - held) <= ROUNDING * supply:
+        return level, 0.0
+    low = -np.inf
+    high = np.inf
+    reach = max(2.0 * EPS * level, SMALLEST)
+    remainder = 0.0
+    for attempt in range(MAX_SETTLING):
+        held, slope = held_with(start, cap, weight, offset, level, remainder)
+        short = supply - held
+        if abs(short) <= ROUNDING * supply:
+            return level, remainder
+        if short > 0.0:
+            low = remainder
+        else:
+            high = remainder
+        step = remainder + short / slope if slope > 0.0 else np.nan
+        if high == np.inf:
+            step = step if step < low + reach else low + reach
+            reach *= 4.0
+        elif low == -np.inf:
+            step = step if step > high - reach else high - reach
+            reach *= 4.0
+        elif attempt % 4 == 3 or not low < step < high:
+            # Newton's steps may creep where slopes differ by many decades: every fourth one halves the bracket.
+            step = low + 0.5 * (high - low)
+        if not low < step < high:
             break
-        # The level was rounded down to where nothing flows yet; the remainder takes back what the next float adds.
-        level = np.nextafter(level, np.inf)
-        held, slope = state_at(start, cap, weight, offset, level)
-    return level, (supply - held) / slope if slope > 0.0 else 0.0
+        remainder = step
+    return level, low if low > -np.inf else high
 
 
 @njit(error_model="numpy", nogil=True)
@@ -215,9 +249,9 @@ def finish_by_sorting(
     middle_level = floor + 0.5 * (ceiling - floor)
     held, slope = state_at(start, cap, weight, offset, middle_level)
     if slope <= 0.0:
-        return _settle(start, cap, weight, offset, supply, ceiling)
+        return settle(start, cap, weight, offset, supply, ceiling)
     level = middle_level + (supply - held) / slope
-    return _settle(start, cap, weight, offset, supply, min(max(level, floor), ceiling))
+    return settle(start, cap, weight, offset, supply, min(max(level, floor), ceiling))
 
 
 @njit(error_model="numpy", nogil=True)
@@ -241,10 +275,11 @@ def search(
         held, slope = state_at(start, cap, weight, offset, level)
         short = supply - held
         if abs(short) <= ROUNDING * supply:
-            return level, short / slope if slope > 0.0 else 0.0
+            # No remainder: a vessel about to begin may be far wider than all that flow, and would take it many times.
+            return level, 0.0
         if abs(short) <= ROUNDING * slope * level:
             # No float nearer to the solution on this piece, unless a flat stretch parts them: try the remainder.
-            met = held_with(start, cap, weight, offset, level, short / slope)
+            met, _ = held_with(start, cap, weight, offset, level, short / slope)
             if abs(supply - met) <= ROUNDING * supply:
                 return level, short / slope
         if short > 0.0:
@@ -263,8 +298,8 @@ def search(
             else:
                 step = low + 0.5 * (high - low)
             if not low < step < high:
-                # No float lies in between: the upper end flows, and the remainder takes back what is too much.
-                return _settle(start, cap, weight, offset, supply, high)
+                # No float lies in between: the remainder tells the rest.
+                return settle(start, cap, weight, offset, supply, high if high < np.inf else low)
         level = step
     return finish_by_sorting(start, cap, weight, offset, supply, low, high)
 
