@@ -57,8 +57,17 @@ def exact_rule(rule, deficiency, weight, supply):
     return x
 
 
-def assert_exact(rule, deficiency, weight, supply):
-    x = RULES[rule](deficiency, weight, supply)
+def assert_sum(x, deficiency, weight, supply):
+    """Never more than the supply; less only where the heights' own rounding, eps E, is itself rounded."""
+    needed = sum((Fraction(e) for e, w in zip(deficiency, weight, strict=True) if w > 0), Fraction(0))
+    total = sum((Fraction(v) for v in x.tolist()), Fraction(0))
+    rounding = CLOSE * Fraction(EPS) * Fraction(supply)
+    assert total <= min(Fraction(supply), needed) + rounding, (deficiency, weight, supply)
+    assert total >= min(Fraction(supply), needed) - rounding - 4 * Fraction(EPS) ** 2 * needed, (deficiency, supply)
+
+
+def assert_exact(rule, deficiency, weight, supply, x=None):
+    x = RULES[rule](deficiency, weight, supply) if x is None else x
     wanted = exact_rule(rule, deficiency, weight, supply)
     for k, value in enumerate(x.tolist()):
         error = abs(Fraction(value) - wanted[k])
@@ -66,16 +75,19 @@ def assert_exact(rule, deficiency, weight, supply):
         assert error <= allowed, (rule, k, value, float(wanted[k]), deficiency, weight, supply)
     assert (x >= 0.0).all()
     assert (x <= np.asarray(deficiency)).all()
-    needed = sum((Fraction(e) for e, w in zip(deficiency, weight, strict=True) if w > 0), Fraction(0))
-    total = sum((Fraction(v) for v in x.tolist()), Fraction(0))
-    largest = max(deficiency, default=0.0) if rule == "water_filling" else 0.0
-    assert abs(total - min(Fraction(supply), needed)) <= CLOSE * Fraction(EPS) * (Fraction(supply) + Fraction(largest))
+    assert_sum(x, deficiency, weight, supply)
+
+
+def one_height(rng, n):
+    """Members over 24 decades whose heights are all but equal: a step of one float in level is worth any supply."""
+    deficiency = 10.0 ** rng.uniform(-12, 12, n)
+    return deficiency, deficiency * (1.0 + rng.integers(-2, 3, n) * EPS) * rng.choice([1.0, 3.0], n)
 
 
 def random_instance(rng):
     """A small instance of a random kind (smooth, tied, with zeros, over decades) and a supply, often a special one."""
     n = int(rng.integers(1, 9))
-    kind = rng.integers(5)
+    kind = rng.integers(7)
     if kind == 0:
         deficiency, weight = rng.uniform(0.0, 5.0, n), rng.uniform(0.1, 3.0, n)
     elif kind == 1:
@@ -84,9 +96,14 @@ def random_instance(rng):
         deficiency, weight = 10.0 ** rng.uniform(-12, 12, n), 10.0 ** rng.uniform(-1, 1, n)
     elif kind == 3:
         deficiency, weight = 10.0 ** rng.uniform(-6, 6, n), 10.0 ** rng.uniform(-6, 6, n)
-    else:
+    elif kind == 4:
         # Weights that halve and double the heights: water-filling's upper breakpoints meet its lower ones.
         deficiency, weight = np.full(n, 3.0), 2.0 ** rng.integers(-3, 4, n)
+    elif kind == 5:
+        deficiency, weight = one_height(rng, n)
+    else:
+        deficiency = 10.0 ** rng.uniform(-12, 12, n)
+        weight = deficiency * (1.0 + rng.integers(-2, 3, n) * EPS)
     needed = float(deficiency[weight > 0].sum())
     choices = [0.0, needed, 2.0 * needed + 1.0, needed * (1 - 1e-9), needed * (1 - 1e-13), needed * 1e-9]
     choices += [float(v) for v in needed * rng.uniform(0.0, 1.0, 6)] + [needed * float(10.0 ** rng.uniform(-12, 0))]
@@ -247,6 +264,35 @@ def test_a_flat_stretch_below_a_huge_member_is_seen(rule):
 
 
 @RULE
+def test_members_an_ulp_apart_over_many_decades_share_the_supply_and_no_more(rule):
+    energy, weight = [5.349389044042904e-12, 92717.62441680071], [5.349389044042904e-12, 92717.6244168007]
+    assert_exact(rule, energy, weight, 4.860065102412456e-13)
+    rng = np.random.default_rng(18)
+    for _ in range(1500):
+        deficiency, share = one_height(rng, int(rng.integers(2, 5)))
+        if rng.random() < 0.5:
+            share = deficiency * (1.0 + rng.integers(-2, 3, deficiency.size) * EPS)
+        near = float(rng.choice(deficiency) * rng.choice([0.1, 1.0 - 1e-9, 1.0, 1.0 + EPS, rng.uniform(0.0, 1.5)]))
+        supply = near if rng.random() < 0.7 else float(10.0 ** rng.uniform(-14, 12))
+        members = deficiency.tolist(), share.tolist(), supply
+        assert_exact(rule, *members)
+        assert_exact(rule, *members, x=supply_path(*members[:2], rule).allocation(supply))
+
+
+@RULE
+def test_energies_and_weights_below_the_normal_floats_stay_finite_and_within_the_supply(rule):
+    rng = np.random.default_rng(19)
+    for _ in range(1000):
+        n = int(rng.integers(1, 6))
+        energy = 10.0 ** rng.uniform(-323, -305, n)
+        weight = rng.choice([np.ones(n), 10.0 ** rng.uniform(-323, -300, n)])
+        supply = float(rng.choice(energy) * rng.uniform(0.1, 1.2))
+        for x in (RULES[rule](energy, weight, supply), supply_path(energy, weight, rule).allocation(supply)):
+            assert ((x >= 0.0) & (x <= energy)).all()
+            assert math.fsum(x) <= supply * (1.0 + CLOSE * EPS) + n * 5e-324
+
+
+@RULE
 def test_ties_share_by_weight(rule):
     x = RULES[rule](np.full(6, 2.0), np.full(6, 4.0), 3.0)
     np.testing.assert_allclose(x, 0.5, rtol=1e-15)
@@ -381,6 +427,19 @@ def test_the_search_by_blocks_agrees_with_the_plain_one(rule, low_threshold, mon
             assert (x <= energy).all()
             # Where almost everyone is full, the level itself is ill-conditioned; the allocation is not.
             assert level == pytest.approx(other, rel=1e-9)
+
+
+@RULE
+def test_the_search_by_blocks_hands_out_no_more_than_the_supply(rule, low_threshold):
+    rng = np.random.default_rng(20)
+    n = 40_000
+    for energy, weight in (one_height(rng, n), one_height(rng, n)):
+        energy[: n // 2] = weight[: n // 2] = 1e3  # many of one height, exactly
+        for supply in (energy.min() / 2.0, float(energy[-1]), 1e-5 * energy.sum(), 0.5 * energy.sum()):
+            x, y = RULES[rule](energy, weight, supply), np.zeros(n)
+            level_search.fill_row(energy, energy, weight, 1.0 if rule == "water_filling" else 0.0, supply, y)
+            assert_sum(x, energy.tolist(), weight.tolist(), supply)
+            assert (abs(x - y) <= CLOSE * EPS * (supply + energy)).all()
 
 
 @RULE

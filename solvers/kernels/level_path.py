@@ -140,7 +140,7 @@ class SupplyPath:
         else:
             self._rows = np.zeros((1, 6))
         level, full, _, slope, base, _ = self._rows.T
-        # A vessel that begins holds nothing yet: the sums before it do without its rounding, which may dwarf the supply.
+        # A vessel that begins holds nothing yet: the sums before it lack its rounding, which may dwarf the supply.
         held = full[:-1] + np.maximum(level[1:] * slope[:-1] - self._offset * base[:-1], 0.0)
         self._held = np.maximum.accumulate(np.concatenate([[0.0], held]))
         self._next = np.append(level[1:], level[-1])

@@ -174,7 +174,7 @@ def settle(
     One float's step in level can be worth far more than the whole supply where a huge vessel begins just there, and
     the vessels that flow before it say nothing of its width. So the remainder is searched like a level, on the very sum
     that is poured: Newton's method in a bracket that grows from the level's own rounding. That sum is as fine as the
-    heights' differences; where it steps over the supply, the side that gives less is taken: nothing is handed out twice.
+    heights' differences; where it steps over the supply, the side that gives less is taken.
     """
     held, _ = state_at(start, cap, weight, offset, level)
     if abs(supply - held) <= ROUNDING * supply:
@@ -194,10 +194,10 @@ def settle(
             high = remainder
         step = remainder + short / slope if slope > 0.0 else np.nan
         if high == np.inf:
-            step = step if step < low + reach else low + reach
+            step = step if low < step < low + reach else low + reach
             reach *= 4.0
         elif low == -np.inf:
-            step = step if step > high - reach else high - reach
+            step = step if high - reach < step < high else high - reach
             reach *= 4.0
         elif attempt % 4 == 3 or not low < step < high:
             # Newton's steps may creep where slopes differ by many decades: every fourth one halves the bracket.
@@ -298,6 +298,8 @@ def search(
             else:
                 step = low + 0.5 * (high - low)
             if not low < step < high:
+                if high == np.inf and level > 0.0:
+                    return np.inf, 0.0  # beyond the range of floats
                 # No float lies in between: the remainder tells the rest.
                 return settle(start, cap, weight, offset, supply, high if high < np.inf else low)
         level = step
