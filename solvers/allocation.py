@@ -15,6 +15,7 @@ import numpy as np
 from ..instances.allocation import AllocationInstance
 from ..instances.errors import NotApplicable
 from ..models.allocation.decision import AllocationDecision, AllocationPrices
+from ..models.problem import TOLERANCE
 from .method import Answer, Claims, method
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ def smallest_first(instance: AllocationInstance, *, pairs: bool = False) -> Answ
     asked = instance.requested_kwh
     x = ascending_deficiency(asked, instance.weight, instance.available_kwh)
     # The smallest request that is not met prices the energy: it would take so many kWh to serve one more consumer.
-    unmet = np.where((asked > 0) & (x < asked), asked, np.inf).min(axis=1)
+    short = (asked > 0) & (x < asked * (1.0 - TOLERANCE))
+    unmet = np.where(short, asked * (1.0 - TOLERANCE), np.inf).min(axis=1)
     return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / unmet))
 
 

@@ -1,6 +1,7 @@
 """Runs of the integer programs of allocation: counts of those served, and of pairs.
 
-HiGHS' tree proves ``outcome.bound``. There are no prices: an integer program has no duals.
+HiGHS' tree proves ``outcome.bound``. There are no prices: an integer program has no duals. Who is served gets all of
+its request, or as little less as it takes to be feasible where the program counts on the rules' tolerance.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from ..instances.allocation import AllocationInstance
-from ..instances.errors import NotApplicable
+from ..instances.errors import InfeasibleError, NotApplicable
 from ..models.allocation import integer_program, program
-from .allocation_programs import Pairs, Run, into_feasible_set
-from .program_runs import NOT_STARTED, OutcomeSum, Watch, built_in, timed
-from .programs import Outcome, solve_pyomo
+from ..models.problem import TOLERANCE
+from .allocation_programs import Run
+from .heuristics.allocation import pair_up
+from .program_runs import NOT_STARTED, OutcomeSum, Pairs, Watch, built_in, timed
+from .programs import Outcome, SolverError, solve_pyomo
 from .status import Status
 
 TIGHT_MILP: dict[str, Any] = {
@@ -60,13 +63,52 @@ def run_fully_served_milp(instance: AllocationInstance, *, time_limit_s: float |
         outcome = NOT_STARTED
         if not watch.over():
             model, build_seconds = timed(partial(integer_program.build_fully_served, instance, t))
-            outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)
-            outcome = built_in(_whole(outcome), build_seconds)
+            outcome = built_in(_solve_count(model, watch), build_seconds)
         if outcome.has_solution:
             served = [k for k in model.household if model.is_served[k].value > 0.5]
-            x[t, served] = instance.requested_kwh[t, served]
+            x[t] = _serve(instance, t, served)
+            outcome = _recounted(outcome, len(served) - int(np.count_nonzero(x[t])))
         total.add(outcome, objective=content, bound=content + who.size)
-    return Run(into_feasible_set(instance, x), None, total.outcome())
+    return Run(x, None, total.outcome())
+
+
+def _solve_count(model: Any, watch: Watch) -> Outcome:
+    """Solve a program that counts those served, which the choice of nobody always satisfies.
+
+    Where requests miss what is available by a few 1e-10, HiGHS' presolve rounds one too many in and the solver then
+    finds itself infeasible; without presolve it does not.
+    """
+    try:
+        outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)
+    except (InfeasibleError, SolverError):
+        outcome = solve_pyomo(model, time_limit_s=watch.left(), presolve="off", **TIGHT_MILP)
+    return _whole(outcome)
+
+
+def _serve(instance: AllocationInstance, t: int, served: Sequence[int]) -> np.ndarray:
+    """Energy of one interval, (n,) kWh, that the rules count as full service of as many of these as is feasible.
+
+    The solver keeps its row to 1e-10, so in rare cases one too many is named; the largest request is then left out.
+    """
+    asked, available = instance.requested_kwh[t], instance.available_kwh[t]
+    smallest_first = np.array(sorted(served, key=asked.__getitem__), dtype=int)
+    for count in range(len(served), 0, -1):
+        chosen = smallest_first[:count]
+        # All that they ask for if it fits, else alike less of it, as far as it counts as full service.
+        part = max(min(1.0, available / asked[chosen].sum()), 1.0 - TOLERANCE)
+        x = np.zeros_like(asked)
+        x[chosen] = asked[chosen] * part
+        if x.sum() <= integer_program.most_to_give(instance)[t]:
+            return x
+    return np.zeros_like(asked)
+
+
+def _recounted(outcome: Outcome, left_out: int) -> Outcome:
+    """The outcome of a count of which some could not be served after all; then its bound is not reached."""
+    if not left_out:
+        return outcome
+    status = Status.FEASIBLE if outcome.status is Status.OPTIMAL else outcome.status
+    return replace(outcome, status=status, objective=outcome.objective - left_out)
 
 
 def _whole(outcome: Outcome, *, up: bool = False) -> Outcome:
@@ -100,14 +142,15 @@ def run_unique_served_milp(instance: AllocationInstance, *, time_limit_s: float 
         model, build_seconds = timed(partial(integer_program.build_unique_served, instance))
     except ValueError:
         return Run(x, None, Outcome(Status.OPTIMAL, least, least, 0.0, 0.0))
-    outcome = built_in(_whole(solve_pyomo(model, time_limit_s=watch.left(), **TIGHT_MILP)), build_seconds)
+    outcome = built_in(_solve_count(model, watch), build_seconds)
     if outcome.has_solution:
-        for t, k in model.request:
-            if model.is_served[t, k].value > 0.5:
-                x[t, k] = instance.requested_kwh[t, k]
+        served = [(t, k) for t, k in model.request if model.is_served[t, k].value > 0.5]
+        for t in model.interval:
+            x[t] = _serve(instance, t, [k for at, k in served if at == t])
+        outcome = _recounted(outcome, len(served) - int(np.count_nonzero(x)))
     total = OutcomeSum()
     total.add(outcome, objective=least, bound=least + len(model.household))
-    return Run(into_feasible_set(instance, x), None, total.outcome())
+    return Run(x, None, total.outcome())
 
 
 def run_fewest_pairs_milp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
@@ -124,7 +167,8 @@ def run_fewest_pairs_milp(instance: AllocationInstance, *, time_limit_s: float |
     -------
     Run
         With pairs and without prices; ``outcome.bound`` is proved by the solver's tree, and is 1 for an interval that
-        it did not start; ``outcome.objective`` is NaN if an interval has no solution.
+        it did not start. Where it found no solution in time, the largest excess meets the largest request first, which
+        delivers all that can be delivered too, if by more pairs.
 
     Raises
     ------
@@ -155,12 +199,27 @@ def _run_pairs(
         if outcome.has_solution:
             unit = instance.available_kwh[t]
             chosen = [p for p in model.pair if not hasattr(model, "is_pair") or model.is_pair[p].value > 0.5]
-            rows += [(t, *p, model.energy[p].value * unit) for p in chosen if model.energy[p].value > DUST]
-        total.add(outcome, objective=math.nan, bound=1.0)
+            found = [(t, *p, model.energy[p].value * unit) for p in chosen if model.energy[p].value > DUST]
+        else:
+            found = _largest_first(instance, t)
+        rows += found
+        total.add(outcome, objective=len(found), bound=1.0)
     pairs = _pairs_into_feasible_set(instance, rows)
     x = np.zeros_like(instance.requested_kwh)
     np.add.at(x, (pairs.interval, pairs.consumer), pairs.energy_kwh)
     return Run(x, None, total.outcome(), pairs)
+
+
+def _largest_first(instance: AllocationInstance, t: int) -> list[tuple[int, int, int, float]]:
+    """Pairs of one interval by the heuristic, when all that can be delivered goes to the largest requests."""
+    asked = instance.requested_kwh[t]
+    largest_first = np.argsort(-asked, kind="stable")
+    request = asked[largest_first]
+    x = np.zeros_like(asked)
+    x[largest_first] = np.clip(instance.available_kwh[t] - (np.cumsum(request) - request), 0.0, request)
+    made = pair_up(x[None], instance.excess_kwh[t : t + 1])
+    parties = zip(made.pair_prosumer.tolist(), made.pair_consumer.tolist(), made.pair_kwh.tolist(), strict=True)
+    return [(t, i, j, energy_kwh) for i, j, energy_kwh in parties]
 
 
 def run_transport_lp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:

@@ -2,9 +2,11 @@
 
 Solvers keep constraints to a tolerance, the rules to their own: an interior point may stick out by 1e-8. So every
 answer is clipped to 0 ≤ x ≤ E and, where its sum still exceeds what is available, scaled down; prices are clipped at 0.
-Nothing is scaled up, and the rules value what is left. Intervals in which nobody asks, or nothing is available, need no
-solver. A time limit is one for the whole run: the intervals that it leaves out give nothing to anyone, and enter the
-bound with what the data alone allow. The integer programs are run by :mod:`.allocation_integer_programs`.
+Before, an interior point's shares within 1e-4 of a limit are put onto it (:func:`.snap_to_limits`), since the rules
+count who is served in full. Nothing else is scaled up, and the rules value what is left. Intervals in which nobody
+asks, or nothing is available, need no solver. A time limit is one for the whole run: the intervals that it leaves out
+give nothing to anyone, and enter the bound with what the data alone allow. The integer programs are run by
+:mod:`.allocation_integer_programs`.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..instances.allocation import AllocationInstance
+from ..instances.errors import NotApplicable
 from ..models.allocation import program
-from .program_runs import NOT_STARTED, OutcomeSum, Watch, built_in, timed
+from .program_runs import NOT_STARTED, OutcomeSum, Pairs, Watch, built_in, into_feasible_set, snap_to_limits, timed
 from .programs import Outcome, SolverError, solve_cvxpy, solve_pyomo
 from .status import Status
 
@@ -31,15 +34,6 @@ SHORT_STEPS = {"max_step_fraction": 0.95}
 
 PRICE_GAP = 1e-9
 """With nothing to share the price of fairness is unbounded; one that leaves this relative gap stands for it."""
-
-
-class Pairs(NamedTuple):
-    """Transfers of a decision, one entry each: positions of interval, giver and taker, and the energy in kWh."""
-
-    interval: np.ndarray
-    prosumer: np.ndarray
-    consumer: np.ndarray
-    energy_kwh: np.ndarray
 
 
 class Run(NamedTuple):
@@ -81,7 +75,7 @@ def run_social_welfare_log(
     Returns
     -------
     Run
-        Where less than about 1e-4 of the needs is available, the logarithm is so nearly straight that its price, and
+        Where less than about 1e-3 of the needs is available, the logarithm is so nearly straight that its price, and
         with it the bound, loses digits (a gap of 2e-6 at 1e-5); the energies do not.
     """
 
@@ -97,7 +91,7 @@ def run_social_welfare_log(
         asked = instance.requested_kwh[t, program.receivers(instance, t)]
         return weight.sum(), (weight / asked).max() / program.LN2
 
-    return _run_conic(instance, time_limit_s, attempts, trivial)
+    return _run_conic(instance, time_limit_s, attempts, trivial, to_zero=True)
 
 
 def run_swr_log(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
@@ -126,7 +120,7 @@ def run_fairness_root(instance: AllocationInstance, *, time_limit_s: float | Non
         for options in ({}, SHORT_STEPS):
             yield _Attempt(partial(program.build_fairness, instance, t), unit, scale, options)
 
-    return _run_conic(instance, time_limit_s, attempts, lambda t: _without_supply(instance, t))
+    return _run_conic(instance, time_limit_s, attempts, lambda t: _without_supply(instance, t), to_zero=False)
 
 
 def _without_supply(instance: AllocationInstance, t: int) -> tuple[float, float]:
@@ -163,6 +157,8 @@ def _run_conic(
     time_limit_s: float | None,
     attempts: Callable[[int], Iterator[_Attempt]],
     trivial: Callable[[int], tuple[float, float]],
+    *,
+    to_zero: bool,
 ) -> Run:
     """Solve a program in shares for each interval; ``trivial(t)`` is the value of full service, the price of none."""
     watch, total = Watch.start(time_limit_s), OutcomeSum()
@@ -177,6 +173,7 @@ def _run_conic(
             continue
         answer = _solve_conic(instance, t, attempts(t), watch)
         x[t, who] = answer.energy_kwh
+        x[t] = snap_to_limits(x[t], instance.requested_kwh[t], instance.available_kwh[t], to_zero=to_zero)
         price[t] = 0.0 if _plenty(instance, t) else answer.price
         total.add(answer.outcome, objective=0.0, bound=most)
     return Run(into_feasible_set(instance, x), price, total.outcome())
@@ -220,32 +217,6 @@ def _plenty(instance: AllocationInstance, t: int) -> bool:
     return bool(instance.available_kwh[t] >= instance.requested_kwh[t].sum())
 
 
-def into_feasible_set(instance: AllocationInstance, x: np.ndarray) -> np.ndarray:
-    """Clip to 0 ≤ x ≤ E and scale down rows whose sum exceeds what is available, to the last digit.
-
-    Parameters
-    ----------
-    instance : AllocationInstance
-        What is given.
-    x : (T, n) array, kWh
-        A solver's answer.
-
-    Returns
-    -------
-    (T, n) array, kWh
-    """
-    clipped = np.clip(x, 0.0, instance.requested_kwh)
-    for t, available in enumerate(instance.available_kwh):
-        given = clipped[t].sum()
-        shrink = 1.0
-        while given > available:
-            # The quotient is rounded, so a further unit in the last place may be needed.
-            shrink = np.nextafter(shrink, 0.0)
-            clipped[t] *= available / given * shrink
-            given = clipped[t].sum()
-    return clipped
-
-
 def run_water_filling_qp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
     """Water-filling by its quadratic program (HiGHS), with the prices of social welfare 1/(L ln 2).
 
@@ -259,6 +230,11 @@ def run_water_filling_qp(instance: AllocationInstance, *, time_limit_s: float | 
     Returns
     -------
     Run
+
+    Raises
+    ------
+    NotApplicable
+        If HiGHS fails on an interval in every unit of energy tried.
     """
 
     def highest_price(t: int) -> float:
@@ -281,6 +257,11 @@ def run_game_theoretic_qp(instance: AllocationInstance, *, time_limit_s: float |
     Returns
     -------
     Run
+
+    Raises
+    ------
+    NotApplicable
+        If HiGHS fails on an interval in every unit of energy tried.
     """
 
     def highest_price(t: int) -> float:
@@ -292,7 +273,7 @@ def run_game_theoretic_qp(instance: AllocationInstance, *, time_limit_s: float |
 def _run_qp(
     instance: AllocationInstance,
     time_limit_s: float | None,
-    build: Callable[[AllocationInstance, int], Any],
+    build: Callable[..., Any],
     price_of: Callable[[float], float],
     highest_price: Callable[[int], float],
 ) -> Run:
@@ -300,7 +281,8 @@ def _run_qp(
     watch, total = Watch.start(time_limit_s), OutcomeSum()
     x, price = np.zeros_like(instance.requested_kwh), np.zeros(len(instance.interval))
     for t in range(len(price)):
-        if not program.receivers(instance, t).size:
+        who = program.receivers(instance, t)
+        if not who.size:
             continue
         if instance.available_kwh[t] == 0.0:
             price[t] = highest_price(t)
@@ -308,22 +290,57 @@ def _run_qp(
         if _plenty(instance, t):
             x[t] = instance.requested_kwh[t]
             continue
-        outcome = NOT_STARTED
-        if not watch.over():
-            model, build_seconds = timed(partial(build, instance, t))
-            # The active-set method has no safeguard against cycling of its own.
-            pivots = 1000 + 20 * len(model.household)
+        answer = _solve_qp(instance, t, build, price_of, watch)
+        x[t, who], price[t] = answer.energy_kwh, answer.price
+        total.add(answer.outcome)
+    return Run(into_feasible_set(instance, x), price, replace(total.outcome(), objective=math.nan, bound=math.nan))
+
+
+def _qp_units(instance: AllocationInstance, t: int) -> tuple[float, ...]:
+    """Units of energy to try in turn: the mean of what is within reach, then such that the least of it is near 1."""
+    least = float(program.largest_share(instance, t).min())
+    return program.energy_unit(instance, t), least, 3.0 * least, 0.1 * least, 1e-3 * least
+
+
+def _solve_qp(
+    instance: AllocationInstance, t: int, build: Callable[..., Any], price_of: Callable[[float], float], watch: Watch
+) -> _Answer:
+    """Try one unit of energy after the other until HiGHS solves the interval; else the last unproved answer.
+
+    Where requests differ by decades, the active-set method now and then starts from a point that it finds infeasible
+    itself, by its absolute tolerances, and gives up. In another unit it does not. (No other option helps: wider
+    tolerances let it return wrong answers as optimal.)
+
+    Raises
+    ------
+    NotApplicable
+        If every attempt failed, naming the interval and the solver's reason.
+    """
+    found, failure = None, None
+    for unit in _qp_units(instance, t):
+        if watch.over():
+            break
+        model, build_seconds = timed(partial(build, instance, t, unit_kwh=unit))
+        # The active-set method has no safeguard against cycling of its own.
+        pivots = 1000 + 20 * len(model.household)
+        try:
             outcome = solve_pyomo(model, time_limit_s=watch.left(), duals=True, qp_iteration_limit=pivots, **EXACT_QP)
-            outcome = built_in(outcome, build_seconds)
-        if outcome.has_solution:
-            unit = program.energy_unit(instance, t)
-            for k in model.household:
-                x[t, k] = model.energy[k].value * unit
+        except SolverError as error:
+            failure = error
+            continue
+        if not outcome.has_solution:
+            found = found or _Answer(built_in(outcome, build_seconds), 0.0, 0.0)
+            break
+        energy, price = np.array([model.energy[k].value for k in model.household]) * unit, 0.0
         if outcome.status is Status.OPTIMAL:
             level = outcome.dual(model.all_that_is_deliverable_is_given) * unit / program.weight_unit(instance, t)
-            price[t] = price_of(level) if level > 0 else 0.0
-        total.add(outcome)
-    return Run(into_feasible_set(instance, x), price, replace(total.outcome(), objective=math.nan, bound=math.nan))
+            price = price_of(level) if level > 0 else 0.0
+        found = _Answer(built_in(outcome, build_seconds), energy, price)
+        if outcome.status is Status.OPTIMAL:
+            break
+    if found is None and failure is not None and not watch.over():
+        raise NotApplicable(f"interval {instance.interval[t]}: in no unit of energy HiGHS succeeds: {failure}")
+    return found or _Answer(NOT_STARTED, 0.0, 0.0)
 
 
 def run_max_min_lp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:

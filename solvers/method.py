@@ -329,7 +329,8 @@ def default_calls(problem_name: str) -> list[Call]:
 
 def exact_kernels(problem_name: str) -> list[Call]:
     """Kernels that claim some optimum with their default options: quick enough to be asked for bounds at any time."""
-    entries = menu(problem_name).values()
+    # The project's own only: a user's method may call solve itself, and need not be quick.
+    entries = [entry for entry in menu(problem_name).values() if not _is_foreign(entry.run)]
     return [Call(entry) for entry in entries if entry.kind == "kernel" and entry.claims.exact_for]
 
 

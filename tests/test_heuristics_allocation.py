@@ -292,6 +292,29 @@ def test_ascending_deficiency_by_hand():
     assert ascending_deficiency([[4.0, 1.0, 2.0, 0.0]], np.ones(4), [5.0]).tolist() == [[2, 1, 2, 0]]
     assert ascending_deficiency([[3.0, 3.0, 1.0]], [1, 1, 0], [4.0]).tolist() == [[3, 1, 0]]
     assert ascending_deficiency([[0.1, 0.2]], [1, 1], [0.3]).tolist() == [[0.1, 0.2]]
+    assert ascending_deficiency(np.zeros((2, 0)), [], [1.0, 0.0]).shape == (2, 0)
+
+
+def test_ascending_deficiency_serves_whom_the_tolerance_of_the_rules_lets_it_serve():
+    asked = np.array([[1.0, 3.0, 8.0]])
+    for short, fits in ((1e-13, True), (5e-10, True), (1.5e-9, True), (1.999e-9, True), (2.001e-9, False)):
+        supply = np.array([4.0 * (1.0 - short)])
+        given = ascending_deficiency(asked, np.ones(3), supply)
+        assert (given >= asked * (1.0 - 1e-9)).tolist() == [[True, fits, False]]
+        assert given.sum() <= supply[0] * (1.0 + 1e-9)
+        # No more than the supply is given where this is enough for full service by the rules.
+        if short < 1e-9:
+            assert given.sum() == pytest.approx(supply[0], rel=1e-15)
+
+
+@MODEST
+@given(st.integers(0, 2**16), st.integers(2, 60))
+def test_a_prefix_that_fits_to_the_last_digit_never_exceeds_what_the_rules_let_pass(seed, n):
+    asked = np.random.default_rng(seed).lognormal(size=(1, n))
+    supply = np.array([np.cumsum(np.sort(asked[0]))[n // 2] * (1.0 - 1e-9) / (1.0 + 1e-9)])
+    given = ascending_deficiency(asked, np.ones(n), supply)
+    assert given.sum(axis=1) <= supply * (1.0 + 1e-9)
+    assert np.count_nonzero(given >= asked * (1.0 - 1e-9)) in (n // 2, n // 2 + 1)
 
 
 @MODEST

@@ -28,7 +28,8 @@ Deviation from the paper: :math:`\varepsilon` is the rules' tolerance (1e-9). Th
 bounds that feasible decisions beat.
 
 Consumers that lack nothing count as served without a variable, as in the rules. Energy is per unit of what is
-available in the interval. Pairs draw on prosumers only, never on the controller's store.
+available in the interval, in the counts per thousandth of it: what HiGHS lets pass must be well below the rules'
+tolerance. Pairs draw on prosumers only, never on the controller's store.
 
 Source: Kouvelas et al., sections IV-B (pairs of the simple strategies) and V (served fully, first time served, PBR);
 the paper states the metrics and no programs.
@@ -46,6 +47,9 @@ from .program import largest_share, receivers
 
 if TYPE_CHECKING:
     import pyomo.environ as pyo
+
+UNITS = 1e3
+"""Energy of the counts is in such parts of what is available."""
 
 
 def build_fully_served(instance: AllocationInstance, interval: int) -> pyo.ConcreteModel:
@@ -72,7 +76,7 @@ def build_fully_served(instance: AllocationInstance, interval: int) -> pyo.Concr
 
     largest_share(instance, interval)
     who = receivers(instance, interval).tolist()
-    request = least_to_serve(instance)[interval] / instance.available_kwh[interval]
+    request = _per_unit(instance, interval)
     model = pyo.ConcreteModel(name=f"fully_served, interval {instance.interval[interval]}")
     model.household = pyo.Set(initialize=who, ordered=True)
     model.is_served = pyo.Var(model.household, domain=pyo.Binary)
@@ -83,9 +87,17 @@ def build_fully_served(instance: AllocationInstance, interval: int) -> pyo.Concr
     )
     # Full service takes what counts as the whole request of each, and together no more than counts as available.
     model.served_requests_are_available = pyo.Constraint(
-        expr=pyo.quicksum(float(request[k]) * model.is_served[k] for k in model.household) <= 1.0 + TOLERANCE
+        expr=pyo.quicksum(float(request[k]) * model.is_served[k] for k in model.household) <= UNITS * (1.0 + TOLERANCE)
     )
     return model
+
+
+def _per_unit(instance: AllocationInstance, interval: int) -> np.ndarray:
+    """What serving each takes, (n,), in thousandths of what is available; whoever asks for more than that, for twice.
+
+    Twice the supply is out of reach as well and keeps the numbers of one size.
+    """
+    return np.minimum(least_to_serve(instance)[interval] / instance.available_kwh[interval], 2.0) * UNITS
 
 
 def least_to_serve(instance: AllocationInstance) -> np.ndarray:
@@ -129,7 +141,7 @@ def build_unique_served(instance: AllocationInstance) -> pyo.ConcreteModel:
     """
     import pyomo.environ as pyo
 
-    asked, available = least_to_serve(instance), instance.available_kwh
+    asked = least_to_serve(instance)
     possible = (asked > 0) & (asked <= most_to_give(instance)[:, None]) & ~ever_content(instance)
     if not possible.any():
         raise ValueError("no request could be met by any interval's energy, so there is nothing to decide")
@@ -152,8 +164,8 @@ def build_unique_served(instance: AllocationInstance) -> pyo.ConcreteModel:
     @model.Constraint(model.interval)
     def served_requests_are_available(model: pyo.ConcreteModel, t: int) -> Any:
         # In each interval the requests met take no more than counts as available.
-        met, limit = np.flatnonzero(possible[t]), 1.0 + TOLERANCE
-        return pyo.quicksum(float(asked[t, k] / available[t]) * model.is_served[t, int(k)] for k in met) <= limit
+        met, request = np.flatnonzero(possible[t]), _per_unit(instance, t)
+        return pyo.quicksum(float(request[k]) * model.is_served[t, int(k)] for k in met) <= UNITS * (1.0 + TOLERANCE)
 
     return model
 

@@ -110,13 +110,13 @@ class ConcaveWelfare:
         return float((self.factor(instance) * self.utility(self.share(instance, decision))).sum())
 
     def scale(self, instance: AllocationInstance) -> float:
-        """A thousandth of the worth of serving all alike (of full service, without surplus); 1 where nobody asks.
+        """A thousandth of the worth of serving all alike, a millionth of full service at least; 1 where nobody asks.
 
         By concavity the optimum is at least the worth of serving all alike, so a gap is relative to the bound but where
         there is next to nothing to share.
         """
-        share = float(instance.deliverable_kwh.sum() / (instance.requested_kwh.sum() or 1.0)) or 1.0
-        return 1e-3 * share * float(self.factor(instance).sum()) or 1.0
+        share = float(instance.deliverable_kwh.sum() / (instance.requested_kwh.sum() or 1.0))
+        return 1e-3 * max(share, 1e-3) * float(self.factor(instance).sum()) or 1.0
 
     def bound(self, instance: AllocationInstance, prices: AllocationPrices | None) -> float:
         """Lagrangian bound at given prices; at price 0 where none are given."""
@@ -227,12 +227,13 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _bound_pbr(instance: AllocationInstance, prices: AllocationPrices | None) -> float:
-    """Without surplus nobody is served; with any, nothing forbids to give everybody a little."""
+    """At most so many get anything as the least that counts, given to the smallest requests first, allows for."""
     short = instance.consumer & (instance.deficiency_kwh > 0)
-    reachable = (instance.available_kwh > 0)[:, None] & (instance.weight > 0)
+    least = np.where(short & (instance.weight > 0), TOLERANCE * instance.deficiency_kwh, np.inf)
+    reached = (np.cumsum(np.sort(least, axis=1), axis=1) < _room(instance)[:, None]).sum(axis=1)
     prosumers = instance.prosumer.sum(axis=1)
-    least = (short & ~reachable).sum(axis=1)
-    return _mean(np.divide(least, prosumers, out=np.full(len(prosumers), np.nan), where=prosumers > 0))
+    left = short.sum(axis=1) - reached
+    return _mean(np.divide(left, prosumers, out=np.full(len(prosumers), np.nan), where=prosumers > 0))
 
 
 def _pairs(instance: AllocationInstance, decision: AllocationDecision) -> float:

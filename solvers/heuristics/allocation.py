@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...models.problem import TOLERANCE
 from .pairing import DUST, Floats, Integers, pair_at_random, pair_in_sequence, pair_largest_first
 
 
@@ -246,6 +247,10 @@ def ascending_deficiency(deficiency_kwh: ArrayLike, weight: ArrayLike, supply_kw
     these can. Serving prefixes of the ascending order is therefore optimal in each interval. What remains after the
     last request that fits goes to the next one in part; it could serve no further consumer fully.
 
+    The rules' tolerance ε counts: a request is met in full from (1 - ε) of it on, and (1 + ε) of the supply may be
+    given. Where a prefix fits only so, all of it gets alike less than it asks for: what the supply is enough for, but
+    no less than (1 - ε).
+
     Parameters
     ----------
     deficiency_kwh : array_like, shape (T, n)
@@ -262,15 +267,31 @@ def ascending_deficiency(deficiency_kwh: ArrayLike, weight: ArrayLike, supply_kw
     """
     asked = _asked(deficiency_kwh, weight)
     supply = np.asarray(supply_kwh, dtype=np.float64)
+    room = supply * (1.0 + TOLERANCE)
     ascending = np.argsort(np.where(asked > 0.0, asked, np.inf), axis=1, kind="stable")
     request = np.take_along_axis(asked, ascending, axis=1)
-    before = np.zeros_like(request)
-    np.cumsum(request[:, :-1], axis=1, out=before[:, 1:])
-    given = np.clip(supply[:, None] - before, 0.0, request)
-    given = np.where(given >= request * (1.0 - DUST), request, given)
+    reached = np.cumsum(request, axis=1)
+    served = np.count_nonzero((request > 0.0) & (reached * (1.0 - TOLERANCE) <= room[:, None]), axis=1)
     allocated = np.empty_like(asked)
-    np.put_along_axis(allocated, ascending, given, axis=1)
-    return allocated
+    while True:
+        np.put_along_axis(allocated, ascending, _prefix_served(request, reached, served, supply), axis=1)
+        # Summed in another order, a prefix that just fits may exceed the room by its last digit.
+        over = (allocated.sum(axis=1) > room) & (served > 0)
+        if not over.any():
+            return allocated
+        served = served - over
+
+
+def _prefix_served(request: Floats, reached: Floats, served: Integers, supply: Floats) -> Floats:
+    """Serve the first requests of each row, all alike less where they do not fit in full, and the next one in part."""
+    place = np.arange(request.shape[1])
+    first = place < served[:, None]
+    total = np.where(first, reached, 0.0).max(axis=1, initial=0.0)
+    fits = total * (1.0 - DUST) <= supply
+    part = np.maximum(np.divide(supply, total, out=np.ones_like(total), where=~fits), 1.0 - TOLERANCE)
+    rest = np.maximum(supply - total, 0.0)
+    following = np.where(place == served[:, None], np.minimum(request, rest[:, None]), 0.0)
+    return np.where(first, request * part[:, None], following)
 
 
 def pair_up(allocated_kwh: ArrayLike, excess_kwh: ArrayLike, *, tolerance: float = 1e-9) -> Pairing:
