@@ -89,9 +89,9 @@ def game_theoretic(instance: AllocationInstance, *, variant: str = "corrected", 
 
 
 def _fairness_price(instance: AllocationInstance, level: np.ndarray) -> np.ndarray:
-    """μ = ½ t^(−½). With nothing to share the price is unbounded; one that leaves a gap below 1e-12 stands for it."""
+    """μ = ½ t^(−½). With nothing to share the price is unbounded; one that leaves a gap of 1e-16 stands for it."""
     most = np.sqrt(instance.weight * instance.requested_kwh).sum(axis=1)
-    large = np.divide(instance.weight.sum(), 4e-12 * most, out=np.zeros_like(most), where=most > 0)
+    large = np.divide(instance.weight.sum(), 4e-16 * most, out=np.zeros_like(most), where=most > 0)
     return np.divide(0.5, np.sqrt(level), out=large, where=level > 0)
 
 

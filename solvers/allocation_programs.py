@@ -32,7 +32,7 @@ EXACT_QP = {"qp_regularization_value": 0.0}
 SHORT_STEPS = {"max_step_fraction": 0.95}
 """Shorter steps of the interior-point method, for the rare case in which it gets stuck on its usual path."""
 
-PRICE_GAP = 1e-9
+PRICE_GAP = 1e-16
 """With nothing to share the price of fairness is unbounded; one that leaves this relative gap stands for it."""
 
 
