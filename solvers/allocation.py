@@ -15,6 +15,7 @@ import numpy as np
 from ..instances.allocation import AllocationInstance
 from ..instances.errors import NotApplicable
 from ..models.allocation.decision import AllocationDecision, AllocationPrices
+from ..models.allocation.program import welfare_price
 from ..models.problem import TOLERANCE
 from .method import Answer, Claims, method
 
@@ -68,7 +69,7 @@ def water_filling(instance: AllocationInstance, *, variant: str = "corrected", p
     if _variant(variant) == "printed":
         return Answer(_printed(instance, water_filling_printed, pairs=pairs))
     x, level = kernel(instance.requested_kwh, instance.weight, instance.available_kwh, return_level=True)
-    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / (np.asarray(level) * math.log(2.0))))
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, welfare_price(np.asarray(level))))
 
 
 @method(
@@ -139,7 +140,7 @@ def equal_water_filling(instance: AllocationInstance, *, pairs: bool = False) ->
 
     equal = (instance.weight > 0).astype(float)
     x, level = kernel(instance.requested_kwh, equal, instance.available_kwh, return_level=True)
-    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, 1.0 / (np.asarray(level) * math.log(2.0))))
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, welfare_price(np.asarray(level))))
 
 
 @method("allocation", kind="kernel", exact_for={"fully_served", "grid_import_kwh"})

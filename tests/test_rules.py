@@ -511,3 +511,18 @@ def test_a_service_level_counts_as_served_only_where_asked() -> None:
     assert at_level["sr"].iloc[0] == pytest.approx(2 / 3)
     homes = household_metrics(instance, decision, served_from=0.25).set_index("household")
     assert homes["served_share"][["A", "B", "C"]].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_one_group_of_all_has_the_metrics_of_the_community() -> None:
+    """The group's row and the community's are computed apart wherever they can be."""
+    rng = np.random.default_rng(5)
+    excess = np.where(rng.random((3, 6)) < 0.4, rng.lognormal(size=(3, 6)), 0.0)
+    instance = AllocationInstance(
+        deficiency_kwh=rng.lognormal(1.0, 1.0, (3, 6)), excess_kwh=excess, group=["all"], member_of=[0] * 6
+    )
+    decision = cw.solve(instance, method="water_filling(pairs=True)").decision
+    group, everybody = group_metrics(instance, decision, "interval"), community_metrics(instance, decision, "interval")
+    for name in ("sr", "pbr", "ur", "er", "er_w", "sw", "swr", "swr_mean", "jain", "gini"):
+        np.testing.assert_allclose(group[name], everybody[name], rtol=1e-12, err_msg=name)
+    homes = household_metrics(instance, decision, "interval")
+    np.testing.assert_allclose(group["er_w"], homes.groupby("period", sort=False)["er_w"].sum(), rtol=1e-12)

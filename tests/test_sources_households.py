@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import tempfile
 from pathlib import Path
 
@@ -579,10 +578,8 @@ def test_short_series_names_the_way_out(tmp_path):
 
 
 @pytest.fixture
-def real() -> Path:
-    if "COMMONWATT_DATA" not in os.environ:
-        pytest.skip("the environment variable COMMONWATT_DATA names no folder of real data")
-    return Path(os.environ["COMMONWATT_DATA"]) / "households"
+def real(real_data: Path) -> Path:
+    return real_data / "households"
 
 
 def test_austin(real):
@@ -632,3 +629,14 @@ def test_real_files_read_without_arguments_say_what_is_needed(real):
     assert "household tilt25_az90 has generation but no load" in found
     assert "generation={household: (column, kWp)}" in found
     assert 'pass household="home"' in " ".join(faults_of(real / "ausgrid_customer12_2011_halfhourly.parquet"))
+
+
+def test_the_double_hour_of_a_file_that_runs_backwards_is_refused(tmp_path):
+    local = pd.date_range("2025-10-25", "2025-10-28", freq="h", tz="Europe/Berlin", inclusive="left").tz_localize(None)
+    frame = pd.DataFrame({"time": local.strftime("%Y-%m-%dT%H:%M"), "load_kwh_a": np.arange(len(local), dtype=float)})
+    frame.to_csv(tmp_path / "up.csv", index=False)
+    frame[::-1].to_csv(tmp_path / "down.csv", index=False)
+    found = read_households(tmp_path / "up.csv", time_zone="Europe/Berlin", min_days=0)
+    assert found.load_kwh[:, 0].tolist() == list(range(73))
+    with pytest.raises(InstanceError, match=r"2025-10-26T02:00.*times run backwards.*sort the rows by time"):
+        read_households(tmp_path / "down.csv", time_zone="Europe/Berlin", min_days=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 import zipfile
@@ -246,10 +245,8 @@ def test_notice_names_licence_and_owners_and_simbench_is_not_imported():
     assert "simbench" not in sys.modules
 
 
-def test_a_whole_year_of_real_profiles(tmp_path):
-    if "COMMONWATT_DATA" not in os.environ:
-        pytest.skip("the environment variable COMMONWATT_DATA names no folder of real data")
-    real = pd.read_parquet(Path(os.environ["COMMONWATT_DATA"]) / "households" / "simbench_profiles_2016_15min.parquet")
+def test_a_whole_year_of_real_profiles(tmp_path, real_data):
+    real = pd.read_parquet(real_data / "households" / "simbench_profiles_2016_15min.parquet")
     times = list(real.index.strftime("%d.%m.%Y %H:%M"))
     demand = real[["H0-A_pload_pu"]].set_axis(["H0-A_pload"], axis=1).assign(time=times)
     yields = real[["PV3_pu"]].set_axis(["PV3"], axis=1).assign(time=times)

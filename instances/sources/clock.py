@@ -116,6 +116,15 @@ def _local(
     twice = np.append(np.asarray(first != second) & ~np.asarray(first.isna()), False)[code]
     rows = np.flatnonzero(twice)
     if rows.size:
+        passes = pd.DataFrame({"time": time, "group": 0 if group is None else group})
+        ends = passes[np.isin(passes["group"], passes["group"].iloc[rows])].dropna().groupby("group")["time"]
+        backwards = np.asarray(ends.first() > ends.last())
+        if backwards.any():
+            row, what = (
+                written[int(code[rows[0]])],
+                "is there twice, and times run backwards: its passes cannot be told apart",
+            )
+            faults.append(Fault(table, name, row, "", what, "sort the rows by time, earliest first"))
         keys = pd.DataFrame({"code": code[rows], "group": 0 if group is None else group[rows]})
         again = keys.groupby(["code", "group"]).cumcount().to_numpy() > 0
         time[rows[again]] = _take(second, code)[rows[again]]

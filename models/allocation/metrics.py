@@ -132,7 +132,14 @@ def group_metrics(
     *,
     served_from: float = 1.0,
 ) -> pd.DataFrame:
-    """Metrics of every priority group in every period; sums and means over its members.
+    """Metrics of every priority group in every period.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per period and group: ``households``, ``sought_kwh``, ``given_kwh``, ``sr``, ``pbr`` (members served
+        nothing over the community's prosumers), ``ur``, ``er``, ``er_w`` (sum over members), ``sw``, ``swr``,
+        ``swr_mean``, ``served_share`` (mean over members), ``jain`` and ``gini``, as in :func:`community_metrics`.
 
     Raises
     ------
@@ -141,14 +148,46 @@ def group_metrics(
     """
     if instance.member_of is None:
         raise ValueError("the instance has no groups: set them with prioritise(…) or group= and member_of=")
-    frame = household_metrics(instance, decision, period, served_from=served_from)
-    grouped = frame.groupby(["period", "group"], sort=False)
-    sums = grouped[["sought_kwh", "given_kwh", "sw", "swr"]].sum()
-    sums["er"] = sums["given_kwh"] / sums["sought_kwh"].where(sums["sought_kwh"] > 0)
-    sums["swr_mean"] = grouped["swr"].mean()
-    sums["served_share"] = grouped["served_share"].mean()
-    sums["households"] = grouped.size()
-    return sums.reset_index()
+    spans = _Spans.of(periods(instance, period))
+    fully = served(instance, decision, share=served_from)
+    own = _per_consumer(instance, decision, spans, fully)
+    nothing, prosumers = not_served(instance, decision), instance.prosumer.sum(axis=1)
+    frames = []
+    for number, name in enumerate(instance.group):
+        who = instance.member_of == number
+        part = {key: values[:, who] for key, values in own.items()}
+        pbr = _ratio(nothing[:, who].sum(axis=1), prosumers)
+        columns = {
+            "period": spans.names,
+            "group": name,
+            "households": int(who.sum()),
+            "sought_kwh": part["sought_kwh"].sum(axis=1),
+            "given_kwh": part["given_kwh"].sum(axis=1),
+            "sr": spans.mean(_ratio(fully[:, who].sum(axis=1), instance.consumer[:, who].sum(axis=1))),
+            "pbr": spans.mean(pbr if decision.has_pairs else np.full(len(pbr), np.nan)),
+            "ur": _ratio(part["served_once"].sum(axis=1), spans.any(instance.consumer[:, who]).sum(axis=1)),
+            **_of_ratios(part),
+            "served_share": _mean_of_known(part["served_share"]),
+        }
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _of_ratios(own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Metrics of some households together that follow from their energy ratios, each (P,)."""
+    return {
+        "er": _ratio(own["given_kwh"].sum(axis=1), own["sought_kwh"].sum(axis=1)),
+        "er_w": np.nansum(own["er_w"], axis=1),
+        "sw": np.nansum(own["sw"], axis=1),
+        "swr": np.nansum(own["swr"], axis=1),
+        "swr_mean": _mean_of_known(own["swr"]),
+        "jain": _jain(own["er"]),
+        "gini": _gini(np.maximum(own["er"], 0.0)),
+    }
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    return _ratio(np.nansum(values, axis=1), np.isfinite(values).sum(axis=1))
 
 
 def community_metrics(
@@ -174,8 +213,9 @@ def community_metrics(
     pandas.DataFrame
         One row per period: ``sr`` (mean over intervals of the share of consumers fully served), ``sr_asking`` (without
         consumers that ask for nothing), ``pbr`` (mean over intervals; NaN without pairs), ``ur`` (consumers served for
-        the first time in the period over consumers), ``sw``, ``swr``, ``swr_mean``, ``er`` (energy given over energy
-        sought), ``jain`` and ``gini`` of the households' ER, ``supply_kwh``, ``local_kwh`` (surplus used locally),
+        the first time in the period over consumers), ``er`` (energy given over energy sought), ``er_w`` (sum over
+        households), ``sw``, ``swr``, ``swr_mean``, ``jain`` and ``gini`` of the households' ER, ``supply_kwh``,
+        ``local_kwh`` (surplus used locally),
         ``grid_import_kwh``, ``exported_kwh``, ``spilled_kwh``.
     """
     return all_metrics(instance, decision, period, served_from=served_from)[0]
@@ -221,12 +261,7 @@ def _of_community(
             "sr_asking": spans.mean(_ratio((fully & asking).sum(axis=1), asking.sum(axis=1))),
             "pbr": spans.mean(pbr_by_interval(instance, decision)),
             "ur": _ratio(own["served_once"].sum(axis=1), spans.any(instance.consumer).sum(axis=1)),
-            "sw": np.nansum(own["sw"], axis=1),
-            "swr": np.nansum(own["swr"], axis=1),
-            "swr_mean": _ratio(np.nansum(own["swr"], axis=1), np.isfinite(own["swr"]).sum(axis=1)),
-            "er": _ratio(own["given_kwh"].sum(axis=1), own["sought_kwh"].sum(axis=1)),
-            "jain": _jain(own["er"]),
-            "gini": _gini(np.maximum(own["er"], 0.0)),
+            **_of_ratios(own),
             "supply_kwh": spans.sum(instance.supply_kwh),
             "local_kwh": spans.sum(decision.allocated_kwh).sum(axis=1),
             "grid_import_kwh": spans.sum(instance.deficiency_kwh - decision.allocated_kwh).sum(axis=1),

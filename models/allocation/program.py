@@ -359,8 +359,8 @@ def build_max_min(
     return model
 
 
-def welfare_price(level: float) -> float:
-    """μ = 1/(L ln 2): what one more kWh adds to social welfare at water level L (kWh per weight), per kWh.
+def welfare_price(level: Any) -> Any:
+    """μ = 1/(L ln 2): what one more kWh adds to social welfare at level L (kWh per weight; number or array).
 
     By stationarity, w/(E ln 2) · 1/(1 + x/E) = μ wherever 0 < x < E, and there (E + x)/w = L.
     """
