@@ -56,6 +56,9 @@ class Spec:
         Whether labels are time stamps, spaced by the record's ``dt_h``.
     pattern : str
         How labels are made when none are given, ``"house {}"``.
+    empty : bool
+        Of labels: whether the index set may have no members. Of an array or reference: that one of its index sets may
+        have none, and that nothing need be given then.
     """
 
     kind: Literal["labels", "array", "reference", "scalar", "choice", "choices"]
@@ -70,6 +73,7 @@ class Spec:
     values: tuple[str, ...] = ()
     time: bool = False
     pattern: str = ""
+    empty: bool = False
 
     @property
     def table(self) -> str:
@@ -83,7 +87,7 @@ def _declare(spec: Spec, *, required: bool) -> Any:
     return dataclasses.field(default=None, metadata={SPEC: spec})
 
 
-def labels(pattern: str = "", *, time: bool = False, optional: bool = False) -> Any:
+def labels(pattern: str = "", *, time: bool = False, optional: bool = False, empty: bool = False) -> Any:
     """Declare an index set by its labels: unique, non-empty texts; the field's name is the set's name.
 
     Parameters
@@ -95,8 +99,10 @@ def labels(pattern: str = "", *, time: bool = False, optional: bool = False) -> 
         the text carries an offset, so a day of a clock change has 23 or 25 of them.
     optional : bool
         The index set may be absent.
+    empty : bool
+        The index set may have no members; where nothing tells how many there are, it has none.
     """
-    spec = Spec(kind="labels", time=time, pattern=pattern, dtype=str, optional=optional)
+    spec = Spec(kind="labels", time=time, pattern=pattern, dtype=str, optional=optional, empty=empty)
     return _declare(spec, required=not pattern and not time and not optional)
 
 
@@ -108,6 +114,7 @@ def array(
     dtype: type = float,
     default: float | None = None,
     optional: bool = False,
+    empty: bool = False,
 ) -> Any:
     """Declare an array over index sets, finite everywhere and within closed bounds.
 
@@ -125,12 +132,14 @@ def array(
         Fills the whole array where none is given.
     optional : bool
         ``None`` is allowed and stays ``None``.
+    empty : bool
+        One of its index sets may have no members; nothing need be given then.
     """
-    spec = Spec("array", index, unit, low, high, dtype, optional, default)
-    return _declare(spec, required=default is None and not optional)
+    spec = Spec("array", index, unit, low, high, dtype, optional, default, empty=empty)
+    return _declare(spec, required=default is None and not optional and not empty)
 
 
-def refers(to: str, *index: str, optional: bool = False) -> Any:
+def refers(to: str, *index: str, optional: bool = False, empty: bool = False) -> Any:
     """Declare an array of positions in another index set; files and tables show the labels instead.
 
     Parameters
@@ -141,9 +150,11 @@ def refers(to: str, *index: str, optional: bool = False) -> Any:
         The index sets of its own axes.
     optional : bool
         ``None`` is allowed and stays ``None``.
+    empty : bool
+        One of its own index sets may have no members; nothing need be given then.
     """
-    spec = Spec("reference", index, dtype=int, optional=optional, to=to)
-    return _declare(spec, required=not optional)
+    spec = Spec("reference", index, dtype=int, optional=optional, to=to, empty=empty)
+    return _declare(spec, required=not optional and not empty)
 
 
 def scalar(default: float | None = None, *, unit: str, low: float | None = None, high: float | None = None) -> Any:

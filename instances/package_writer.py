@@ -63,7 +63,7 @@ def save_instance(instance: Instance, folder: str | Path, *, fmt: Literal["csv",
         "commonwatt": {
             "record": "instance",
             "name": meta.name,
-            "size": ", ".join(f"{size} {axis}s" for axis, size in instance.sizes.items()),
+            "size": instance.size,
             **describe(instance),
             "notices": list(meta.notices),
             "known": [asdict(known) for known in meta.known],

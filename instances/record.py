@@ -212,8 +212,17 @@ class Instance(Record):
         return self.replace(meta=dataclasses.replace(self.meta, name=name, **changes))
 
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{size} {axis}s" for axis, size in self.sizes.items())
-        return f"<{type(self).__name__} {self.meta.name}: {sizes}>"
+        return f"<{type(self).__name__} {self.meta.name}: {self.size}>"
+
+    @property
+    def size(self) -> str:
+        """Lengths of the index sets in words; those without members go unmentioned."""
+        counted = {axis: size for axis, size in self.sizes.items() if size and not axis.endswith("+")}
+        return ", ".join(f"{size} {_plural(axis, size)}" for axis, size in counted.items())
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

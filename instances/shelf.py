@@ -16,7 +16,10 @@ from .record import Instance
 if TYPE_CHECKING:
     import pandas as pd
 
-CLASSES = {"allocation": ("allocation", "AllocationInstance")}
+CLASSES = {
+    "allocation": ("allocation", "AllocationInstance"),
+    "scheduling": ("scheduling", "SchedulingInstance"),
+}
 """Problem to module and name of its instance class."""
 
 

@@ -49,6 +49,8 @@ def to_tables(record: Record) -> dict[str, pd.DataFrame]:
         if not present and not labelled:
             continue
         axes = [record.labels_of(axis) for axis in key]
+        if not all(len(labels) for labels in axes):
+            continue  # an index set without members has no rows anywhere
         grids = np.meshgrid(*[np.arange(len(labels)) for labels in axes], indexing="ij")
         frame = {
             axis.replace("+", "_state"): labels[grid.ravel()]
@@ -86,7 +88,7 @@ def from_tables(
     labels = {axis: np.asarray(found, dtype=object) for axis, found in outer.items()}
     for name, spec in specs(cls).items():
         if spec.kind == "labels":
-            if name not in tables and not spec.optional:
+            if name not in tables and not spec.optional and not spec.empty:
                 faults.append(Fault(name, message="the table is missing", remedy=f"list every {name} in it"))
             elif name in tables and name in tables[name]:
                 labels[name] = _texts(tables[name][name])
@@ -97,7 +99,7 @@ def from_tables(
             continue
         fields.update(_read_table(cls, table, frame, labels, faults))
     for table, columns in declared.items():
-        required = [n for n, s in columns.items() if s.default is None and not s.optional]
+        required = [n for n, s in columns.items() if s.default is None and not s.optional and not s.empty]
         if table not in tables and required and table not in specs(cls):
             faults.append(Fault(table, message="the table is missing", remedy=f"it holds {', '.join(required)}"))
     return fields

@@ -42,6 +42,9 @@ class Sizes:
                 continue
             for axis, size in zip(spec.index, _shape(values[name]), strict=False):
                 lengths.setdefault(axis.removesuffix("+"), size - axis.endswith("+"))
+        for name, spec in specs.items():
+            if spec.kind == "labels" and spec.empty:
+                lengths.setdefault(name, 0)
         for spec in specs.values():
             for axis in spec.index:
                 if axis.endswith("+") and axis[:-1] in lengths:
@@ -116,7 +119,8 @@ def resolve(
         if spec.kind in ("array", "reference", "choices"):
             resolved[name] = _array(name, spec, values.get(name), sizes, faults)
     for axis in {axis for spec in specs.values() for axis in spec.index if axis in sizes.labels}:
-        if sizes.lengths[axis] == 0:
+        # A set that another record owns was judged there.
+        if sizes.lengths[axis] == 0 and axis in specs and not specs[axis].empty:
             faults.append(Fault(axis, axis, message=f"there is no {axis}", remedy=f"give at least one {axis}"))
     return resolved
 
@@ -251,6 +255,8 @@ def _array(name: str, spec: Spec, value: Any, sizes: Sizes, faults: list[Fault])
         return None
     shape = tuple(sizes.lengths.get(axis, -1) for axis in spec.index)
     if value is None:
+        if spec.empty and 0 in shape:
+            return readonly(np.empty(shape, dtype=spec.dtype))
         if spec.default is None:
             faults.append(Fault(spec.table, name, message="is missing", remedy=f"give it in {spec.unit}"))
             return None

@@ -43,6 +43,8 @@ class Answer:
         Part of the run spent on stating the program rather than on solving it.
     notes : tuple of str
         What a reader of the solution should know.
+    logs : mapping of str to pandas.DataFrame
+        How the answer came about, for example a row for each window of a rolling horizon.
     """
 
     decision: Decision
@@ -51,6 +53,7 @@ class Answer:
     bounds: Mapping[str, float] = field(default_factory=dict)
     build_seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    logs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..instances.errors import InfeasibleError
+from .highs import quiet_highs
 from .status import Status
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def solve_pyomo(
     if duals and discrete:
         raise ValueError("a program with integer variables has no duals; fix them first (fix_integers)")
     chosen = {**HIGHS_DEFAULTS, **options}
-    _refuse_unknown_options(chosen)
+    quiet_highs(**chosen)  # raises for an option that HiGHS would ignore
     started = time.perf_counter()
     solver = SolverFactory("highs")
     # A model passes here once, so looking for changes between two solves would only cost time.
@@ -250,17 +251,6 @@ def _refuse_what_highs_does_not_see(model: pyo.ConcreteModel) -> tuple[Any, bool
         raise ValueError(f"the program {model.name} has {len(objectives)} active objectives, not one")
     discrete = any(not v.is_continuous() and not v.fixed for v in model.component_data_objects(pyo.Var))
     return objectives[0], discrete
-
-
-def _refuse_unknown_options(options: Mapping[str, Any]) -> None:
-    """Raise for options that HiGHS would print an error about and then ignore."""
-    import highspy
-
-    scratch = highspy.Highs()
-    scratch.setOptionValue("output_flag", False)
-    for name, value in options.items():
-        if scratch.setOptionValue(name, value) != highspy.HighsStatus.kOk:
-            raise ValueError(f"HiGHS has no option {name!r} that may be {value!r}")
 
 
 def fix_integers(model: pyo.ConcreteModel) -> None:

@@ -137,6 +137,8 @@ class Solution:
         What the method wants a reader to know.
     tree_bounds : mapping of str to float
         Bounds that a solver's tree proved, by criterion.
+    logs : mapping of str to pandas.DataFrame
+        How the answer came about, where the method tells; not saved with it.
     """
 
     instance: Instance
@@ -156,13 +158,14 @@ class Solution:
     versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
     tree_bounds: Mapping[str, float] = field(default_factory=dict)
+    logs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Tidy tables of the decision and, where there are any, of the prices."""
+        """Tidy tables of the decision and, where there are any, of the prices and of how the answer came about."""
         found = dict(self.decision.tables())
         for name, frame in (self.prices.tables() if self.prices is not None else {}).items():
             found[f"prices_{name}"] = frame
-        return found
+        return found | {f"log_{name}": frame for name, frame in self.logs.items()}
 
     def __repr__(self) -> str:
         value = f"{self.criterion} = {self.objective:.6g}"
@@ -329,6 +332,7 @@ def conclude(
     bounds: Mapping[str, float] | None = None,
     notes: tuple[str, ...] = (),
     recorded: Mapping[str, str] | None = None,
+    logs: Mapping[str, pd.DataFrame] | None = None,
 ) -> Solution:
     """Judge a decision and draw the conclusions: value, bound and who proved it, gap, status.
 
@@ -365,6 +369,7 @@ def conclude(
         versions=dict(recorded) if recorded is not None else versions(),
         notes=notes,
         tree_bounds=dict(bounds or {}),
+        logs=dict(logs or {}),
     )
 
 

@@ -159,6 +159,7 @@ def run_call(
         status=answer.status,
         bounds=answer.bounds,
         notes=answer.notes,
+        logs=answer.logs,
     )
 
 

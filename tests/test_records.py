@@ -177,7 +177,7 @@ def test_replace_validates_anew_and_refuses_unknown_names() -> None:
 
 
 def test_repr_names_and_counts() -> None:
-    assert repr(three_houses()) == "<AllocationInstance allocation/three-houses: 1 intervals, 4 households>"
+    assert repr(three_houses()) == "<AllocationInstance allocation/three-houses: 1 interval, 4 households>"
     decision = AllocationDecision(instance=three_houses(), allocated_kwh=[[0.0] * 4])
     assert repr(decision) == "<AllocationDecision for allocation/three-houses>"
 

@@ -43,7 +43,7 @@ import numpy as np
 
 from ...instances.allocation import AllocationInstance
 from ..problem import TOLERANCE
-from .program import largest_share, receivers
+from .program import contenders
 
 if TYPE_CHECKING:
     import pyomo.environ as pyo
@@ -74,8 +74,7 @@ def build_fully_served(instance: AllocationInstance, interval: int) -> pyo.Concr
     """
     import pyomo.environ as pyo
 
-    largest_share(instance, interval)
-    who = receivers(instance, interval).tolist()
+    who = contenders(instance, interval).tolist()
     request = _per_unit(instance, interval)
     model = pyo.ConcreteModel(name=f"fully_served, interval {instance.interval[interval]}")
     model.household = pyo.Set(initialize=who, ordered=True)
@@ -238,12 +237,12 @@ def _transport_model(instance: AllocationInstance, interval: int, name: str) -> 
     """Transfers between prosumers and consumers, which both programs of pairs share."""
     import pyomo.environ as pyo
 
-    largest_share(instance, interval)
+    consumers = contenders(instance, interval).tolist()
     unit = instance.available_kwh[interval]
     excess, asked = instance.excess_kwh[interval] / unit, instance.requested_kwh[interval] / unit
     model = pyo.ConcreteModel(name=f"{name}, interval {instance.interval[interval]}")
     model.prosumer = pyo.Set(initialize=np.flatnonzero(excess > 0).tolist(), ordered=True)
-    model.consumer = pyo.Set(initialize=receivers(instance, interval).tolist(), ordered=True)
+    model.consumer = pyo.Set(initialize=consumers, ordered=True)
     model.pair = pyo.Set(initialize=model.prosumer * model.consumer, ordered=True)
     model.capacity = {(i, j): float(min(excess[i], asked[j])) for i, j in model.pair}
     model.energy = pyo.Var(model.pair, domain=pyo.NonNegativeReals)

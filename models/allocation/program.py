@@ -45,7 +45,7 @@ Source: Kouvelas et al., sections IV-B (Algorithms 1 and 2) and V (social welfar
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     import pyomo.environ as pyo
 
 LN2 = math.log(2.0)
+
+PRICE_GAP = 1e-16
+"""With nothing to share the price of fairness is unbounded; one that leaves this relative gap stands for it."""
 
 
 def receivers(instance: AllocationInstance, interval: int) -> np.ndarray:
@@ -76,20 +79,25 @@ def receivers(instance: AllocationInstance, interval: int) -> np.ndarray:
     return np.flatnonzero(instance.requested_kwh[interval] > 0)
 
 
-def largest_share(instance: AllocationInstance, interval: int) -> np.ndarray:
-    """u, the most that each receiver can get in kWh, whether need or supply limits it: min(E, S).
+def contenders(instance: AllocationInstance, interval: int) -> np.ndarray:
+    """The receivers of an interval in which there is something to decide.
 
     Raises
     ------
     ValueError
         Where nobody asks or nothing can be given: there is no program then.
     """
-    asked = instance.requested_kwh[interval, receivers(instance, interval)]
-    available = instance.available_kwh[interval]
-    if asked.size == 0 or available == 0:
-        why = "nobody asks for energy" if asked.size == 0 else "there is no energy to give"
+    who = receivers(instance, interval)
+    if who.size == 0 or instance.available_kwh[interval] == 0:
+        why = "nobody asks for energy" if who.size == 0 else "there is no energy to give"
         raise ValueError(f"interval {instance.interval[interval]}: {why}, so there is nothing to decide")
-    return np.minimum(asked, available)
+    return who
+
+
+def largest_share(instance: AllocationInstance, interval: int) -> np.ndarray:
+    """u, the most that each of the :func:`contenders` can get in kWh, whether need or supply limits it: min(E, S)."""
+    asked = instance.requested_kwh[interval, contenders(instance, interval)]
+    return np.minimum(asked, instance.available_kwh[interval])
 
 
 def build_social_welfare(
@@ -139,11 +147,11 @@ def welfare_units(
     instance: AllocationInstance, interval: int, *, equal: bool = False, of: Literal["need", "reach"] = "need"
 ) -> tuple[np.ndarray, float]:
     """Units of :func:`build_social_welfare`: of each share in kWh, and of the objective; μ = dual · second / S."""
-    reach, who = largest_share(instance, interval), receivers(instance, interval)
+    who = contenders(instance, interval)
     weight = np.ones(who.size) if equal else instance.weight[who]
     if of == "need":
         return instance.requested_kwh[interval, who], float(weight.mean())
-    return reach, float(weight.sum())
+    return largest_share(instance, interval), float(weight.sum())
 
 
 def build_fairness(instance: AllocationInstance, interval: int) -> cp.Problem:
@@ -226,13 +234,8 @@ def build_water_filling(
     ValueError
         Where there is nothing to decide.
     """
-    import pyomo.environ as pyo
-
-    model = _per_unit_model(instance, interval, "water_filling", unit_kwh)
     # The squares of the levels that deficiency and energy reach together are smallest when the levels are alike.
-    squares = ((model.asked[k] + model.energy[k]) ** 2 / (2 * model.weight[k]) for k in model.household)
-    model.squared_levels = pyo.Objective(expr=pyo.quicksum(squares), sense=pyo.minimize)
-    return model
+    return _least_squares(instance, interval, "water_filling", unit_kwh, lambda asked, energy: asked + energy)
 
 
 def build_game_theoretic(
@@ -260,37 +263,44 @@ def build_game_theoretic(
     ValueError
         Where there is nothing to decide.
     """
+    # The squares of what is given per weight are smallest when all get alike.
+    return _least_squares(instance, interval, "game_theoretic", unit_kwh, lambda asked, energy: energy)
+
+
+def _least_squares(
+    instance: AllocationInstance,
+    interval: int,
+    name: str,
+    unit_kwh: float | None,
+    content: Callable[[float, Any], Any],
+) -> pyo.ConcreteModel:
+    """Give all that is deliverable so that Σ c²/2w is least, c the content of each household's vessel, per unit."""
     import pyomo.environ as pyo
 
-    model = _per_unit_model(instance, interval, "game_theoretic", unit_kwh)
-    # The squares of what is given per weight are smallest when all get alike.
-    squares = (model.energy[k] ** 2 / (2 * model.weight[k]) for k in model.household)
+    unit = energy_unit(instance, interval) if unit_kwh is None else unit_kwh
+    asked, weight, deliverable = _per_unit(instance, interval, unit)
+    model = pyo.ConcreteModel(name=f"{name}, interval {instance.interval[interval]}")
+    model.household = pyo.Set(initialize=list(asked), ordered=True)
+    # What each household gets lies between nothing and what it lacks.
+    model.energy = pyo.Var(model.household, bounds=lambda model, k: (0.0, asked[k]))
+    # All that can be delivered is delivered: Σ x = Q.
+    model.all_that_is_deliverable_is_given = pyo.Constraint(
+        expr=pyo.quicksum(model.energy[k] for k in model.household) == deliverable
+    )
+    squares = (content(asked[k], model.energy[k]) ** 2 / (2 * weight[k]) for k in model.household)
     model.squared_levels = pyo.Objective(expr=pyo.quicksum(squares), sense=pyo.minimize)
     return model
 
 
-def _per_unit_model(
-    instance: AllocationInstance, interval: int, name: str, unit_kwh: float | None
-) -> pyo.ConcreteModel:
-    """Households, energies and the balance that both quadratic programs share, per unit."""
-    import pyomo.environ as pyo
-
-    unit = energy_unit(instance, interval) if unit_kwh is None else unit_kwh
-    who = receivers(instance, interval)
-    asked = instance.requested_kwh[interval, who] / unit
+def _per_unit(
+    instance: AllocationInstance, interval: int, unit_kwh: float
+) -> tuple[dict[int, float], dict[int, float], float]:
+    """What each contender lacks, its weight, and what is deliverable, per unit of energy and :func:`weight_unit`."""
+    who = contenders(instance, interval)
+    asked = instance.requested_kwh[interval, who] / unit_kwh
     weight = instance.weight[who] / weight_unit(instance, interval)
-    model = pyo.ConcreteModel(name=f"{name}, interval {instance.interval[interval]}")
-    model.household = pyo.Set(initialize=[int(k) for k in who], ordered=True)
-    model.asked = dict(zip(model.household, asked.tolist(), strict=True))
-    model.weight = dict(zip(model.household, weight.tolist(), strict=True))
-    # What each household gets lies between nothing and what it lacks.
-    model.energy = pyo.Var(model.household, bounds=lambda model, k: (0.0, model.asked[k]))
-    # All that can be delivered is delivered: Σ x = Q.
-    deliverable = float(instance.deliverable_kwh[interval]) / unit
-    model.all_that_is_deliverable_is_given = pyo.Constraint(
-        expr=pyo.quicksum(model.energy[k] for k in model.household) == deliverable
-    )
-    return model
+    by_position = (dict(zip(who.tolist(), values.tolist(), strict=True)) for values in (asked, weight))
+    return next(by_position), next(by_position), float(instance.deliverable_kwh[interval]) / unit_kwh
 
 
 def build_max_min(
@@ -323,14 +333,12 @@ def build_max_min(
     """
     import pyomo.environ as pyo
 
-    unit, who = energy_unit(instance, interval), receivers(instance, interval)
+    unit = energy_unit(instance, interval)
     settled = {} if settled_kwh is None else settled_kwh
-    asked = dict(zip(who.tolist(), (instance.requested_kwh[interval, who] / unit).tolist(), strict=True))
-    weights = instance.weight[who] / weight_unit(instance, interval)
-    weight = dict(zip(who.tolist(), weights.tolist(), strict=True))
+    asked, weight, deliverable = _per_unit(instance, interval, unit)
     model = pyo.ConcreteModel(name=f"max_min, interval {instance.interval[interval]}")
-    model.household = pyo.Set(initialize=who.tolist(), ordered=True)
-    model.unsettled = pyo.Set(initialize=[k for k in who.tolist() if k not in settled], ordered=True)
+    model.household = pyo.Set(initialize=list(asked), ordered=True)
+    model.unsettled = pyo.Set(initialize=[k for k in asked if k not in settled], ordered=True)
     model.energy = pyo.Var(model.household, domain=pyo.NonNegativeReals)
     model.level = pyo.Var(domain=pyo.NonNegativeReals)
     # The level that all unsettled households reach is raised as far as it goes.
@@ -352,7 +360,6 @@ def build_max_min(
         return model.energy[k] >= settled[k] / unit
 
     # All that is given must be available: Σ x ≤ S, where more than all requests together changes nothing.
-    deliverable = float(instance.deliverable_kwh[interval]) / unit
     model.energy_given_is_available = pyo.Constraint(
         expr=pyo.quicksum(model.energy[k] for k in model.household) <= deliverable
     )
@@ -367,9 +374,25 @@ def welfare_price(level: Any) -> Any:
     return 1.0 / (level * LN2)
 
 
-def fairness_price(level: float) -> float:
-    """μ = ½ t^(−½): what one more kWh adds to Σ √(w x) at level t (kWh per weight), in √kWh per kWh.
+def fairness_price(instance: AllocationInstance, level: np.ndarray) -> np.ndarray:
+    """μ = ½ t^(−½): what one more kWh adds to Σ √(w x) at the level t of each interval, in √kWh per kWh.
 
-    By stationarity, ½ √(w/x) = μ wherever 0 < x < E, and there x/w = t.
+    By stationarity, ½ √(w/x) = μ wherever 0 < x < E, and there x/w = t. At level 0, with nothing to share, any price
+    proves a bound of Σ w/4μ at most; the one that leaves :data:`PRICE_GAP` stands for the unbounded one.
+
+    Parameters
+    ----------
+    instance : AllocationInstance
+        What is given.
+    level : (T,) array, kWh per weight
+        Infinite where a further kWh is worth nothing.
+
+    Returns
+    -------
+    (T,) array
     """
-    return 0.5 / math.sqrt(level)
+    asked = instance.requested_kwh
+    most = np.sqrt(instance.weight * asked).sum(axis=1)
+    weight = np.where(asked > 0, instance.weight, 0.0).sum(axis=1)
+    large = np.divide(weight, 4.0 * PRICE_GAP * most, out=np.zeros_like(most), where=most > 0)
+    return np.divide(0.5, np.sqrt(level), out=large, where=level > 0)
