@@ -5,19 +5,17 @@ Exit codes: 0 all is well, 1 a check failed, 2 wrong usage or bad input (one cle
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from commonwatt.instances.sources.series import HouseholdSeries
+from commonwatt.benchmarks.registry import DEFAULT_SUITES, SUITES
+from commonwatt.cli_generate import generate
+from commonwatt.cli_options import InstanceArgument, JsonOption, OutOption, SeedOption
+from commonwatt.cli_output import print_entries, print_frame, print_json
 
 app = typer.Typer(
     name="commonwatt",
@@ -25,14 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Allocate and trade energy in communities: optimal answers, rules of thumb, and the gap between them.",
 )
+app.add_typer(generate, name="generate")
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
-WIDEST = 260
-
-InstanceArgument = Annotated[str, typer.Argument(help="A shipped instance (see 'commonwatt list') or a folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder of the results.")]
 
 
 class What(StrEnum):
@@ -43,91 +36,9 @@ class What(StrEnum):
     CRITERIA = "criteria"
 
 
-class Suite(StrEnum):
-    """Suites of benchmark tables."""
-
-    ALLOCATION = "allocation"
-    KOUVELAS = "kouvelas"
-    SPEED = "speed"
-
-
-class Interval(StrEnum):
-    """Lengths of an allocation interval."""
-
-    STEP = "step"
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-
-
-class Netting(StrEnum):
-    """Whether deficiency and excess are taken step by step or of each interval's net."""
-
-    STEP = "step"
-    INTERVAL = "interval"
-
-
-class Gaps(StrEnum):
-    """What happens to households with missing measurements."""
-
-    REFUSE = "refuse"
-    DROP_HOUSEHOLD = "drop_household"
-
-
-class Roles(StrEnum):
-    """Who is consumer and who prosumer."""
-
-    BY_SIGN = "by_sign"
-    FIXED = "fixed"
-
-
-class Source(StrEnum):
-    """Where ``generate`` takes households from."""
-
-    TEXAS = "texas"
-    OWN = "own"
-    SIMBENCH = "simbench"
-
-
-def _print_json(data: Any) -> None:
-    typer.echo(json.dumps(_plain(data), ensure_ascii=False, indent=1))
-
-
-def _plain(data: Any) -> Any:
-    """What JSON can hold: NaN and infinities become null."""
-    if isinstance(data, dict):
-        return {str(key): _plain(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_plain(value) for value in data]
-    if hasattr(data, "item"):
-        data = data.item()
-    if isinstance(data, float) and not math.isfinite(data):
-        return None
-    return data if isinstance(data, (int, float, str, type(None))) else str(data)
-
-
-def _print_frame(frame: pd.DataFrame, *, as_json: bool, title: str = "") -> None:
-    if as_json:
-        _print_json(frame.to_dict(orient="records"))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title or None, header_style="bold", show_lines=False)
-    for name in frame.columns:
-        numeric = frame[name].dtype.kind in "fi"
-        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
-    for row in frame.itertuples(index=False):
-        table.add_row(*[_cell(value) for value in row])
-    # A table wider than the terminal is written in full and left to wrap or scroll: cells of three letters help nobody.
-    wanted = sum(3 + max([len(str(name)), *(len(_cell(v)) for v in frame[name])]) for name in frame.columns) + 1
-    Console(width=max(Console().width, min(wanted, WIDEST))).print(table)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.4g}"
-    return str(value).replace("[", "\\[")
+# Suites are offered by the names of the registry, which mypy cannot read out of a dictionary.
+Suite = StrEnum("Suite", {name.upper(): name for name in SUITES})  # type: ignore[misc]
+Suite.__doc__ = "Suites of benchmark tables."
 
 
 @app.command("list")
@@ -160,7 +71,7 @@ def list_(
             if problem in (None, p.name)
         ]
         frame = pd.DataFrame(rows)
-    _print_frame(frame, as_json=as_json)
+    print_frame(frame, as_json=as_json)
 
 
 @app.command()
@@ -192,21 +103,9 @@ def info(instance: InstanceArgument, as_json: JsonOption = False) -> None:
         "sha256": found.content_hash,
     }
     if as_json:
-        _print_json(data)
+        print_json(data)
         return
-    for key, value in data.items():
-        if isinstance(value, dict):
-            typer.echo(f"{key}:")
-            for name, entry in value.items():
-                text = entry if not isinstance(entry, dict) else ", ".join(f"{k} {_cell(v)}" for k, v in entry.items())
-                typer.echo(f"  {name}: {text}")
-        elif isinstance(value, list):
-            typer.echo(f"{key}:" + ("" if value else " none"))
-            for entry in value:
-                text = entry if not isinstance(entry, dict) else ", ".join(f"{k} {_cell(v)}" for k, v in entry.items())
-                typer.echo(f"  {text}")
-        else:
-            typer.echo(f"{key}: {value}")
+    print_entries(data)
 
 
 @app.command()
@@ -226,7 +125,7 @@ def solve(
     if out is not None:
         solution.save(out)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "instance": solution.instance.meta.name,
                 "method": solution.method,
@@ -273,12 +172,12 @@ def compare(
     found = cw.load(instance)
     frame = cw.compare(found, methods, criteria, range(seeds), time_limit_s=time_limit_s, progress=say)
     if as_json:
-        _print_frame(frame, as_json=True)
+        print_frame(frame, as_json=True)
     else:
         from commonwatt.benchmarks.tables import comparison_view, legend
 
         view = comparison_view(frame)
-        _print_frame(view, as_json=False, title=instance)
+        print_frame(view, as_json=False, title=instance)
         typer.echo(legend(view))
     if (frame["conflict"] != "").any():
         for conflict in frame.loc[frame["conflict"] != "", "conflict"]:
@@ -298,7 +197,7 @@ def check(
     found = cw.load(instance)
     report = cw.check(found, cw.load_solution(found, solution))
     if as_json:
-        _print_json(
+        print_json(
             {
                 "ok": report.ok,
                 "violations": [str(violation) for violation in report.violations],
@@ -312,68 +211,6 @@ def check(
         raise typer.Exit(FAILED)
 
 
-generate = typer.Typer(no_args_is_help=True, help="Make an instance: from a declared model, or from own data.")
-app.add_typer(generate, name="generate")
-
-
-@generate.command("allocation")
-def generate_allocation(
-    out: Annotated[Path, typer.Option(help="Folder to write the instance to.")],
-    source: Annotated[
-        Source, typer.Option(help="Generated households, own files, or the SimBench wheel.")
-    ] = Source.TEXAS,
-    path: Annotated[Path | None, typer.Option("--from", help="Own file or folder, or the SimBench wheel.")] = None,
-    interval: Annotated[Interval, typer.Option(help="Length of an allocation interval.")] = Interval.WEEK,
-    roles: Annotated[Roles, typer.Option(help="Consumers and prosumers.")] = Roles.BY_SIGN,
-    netting: Annotated[
-        Netting, typer.Option(help="Deficiency and excess per step, or of the interval.")
-    ] = Netting.STEP,
-    policy: Annotated[str | None, typer.Option(help="Priority policy, e.g. low_deficiency.")] = None,
-    households: Annotated[int, typer.Option(help="Number of generated households.")] = 443,
-    prosumers: Annotated[int, typer.Option(help="How many of them generate.")] = 180,
-    time_zone: Annotated[str | None, typer.Option(help="Time zone of own data in local clock time.")] = None,
-    min_days: Annotated[int, typer.Option(help="Drop households with no more days of data than this.")] = 300,
-    gaps: Annotated[Gaps, typer.Option(help="Missing measurements: refuse, or drop by --min-days.")] = Gaps.REFUSE,
-    household: Annotated[str | None, typer.Option(help="Name of the only home, where own columns name none.")] = None,
-    attributes: Annotated[Path | None, typer.Option(help="Table of own homes' attributes, e.g. pv_kwp.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="Column of own data to leave out; may be repeated.")] = None,
-    seed: SeedOption = 443,
-) -> None:
-    """Make a community that shares its surplus."""
-    import commonwatt as cw
-    from commonwatt.instances.allocation import from_series, prioritise
-
-    series: HouseholdSeries
-    if source is Source.TEXAS:
-        from commonwatt.instances.sources.texas import texas_series
-
-        series = texas_series(households, prosumers, seed=seed)
-    elif path is None:
-        raise ValueError(f"--source {source} needs --from with the path of the data")
-    elif source is Source.OWN:
-        from commonwatt.instances.sources.households import read_households
-
-        series = read_households(
-            path,
-            time_zone=time_zone,
-            min_days=min_days,
-            gaps=gaps.value,
-            household=household,
-            attributes=attributes,
-            ignore=ignore or (),
-        )
-    else:
-        from commonwatt.instances.sources.simbench import simbench_households
-
-        series = simbench_households(path)
-    made = from_series(series, interval=interval.value, roles=roles.value, netting=netting.value, name=out.name)
-    if policy is not None:
-        made = prioritise(made, policy, seed=seed)
-    cw.save(made, out)
-    typer.echo(f"{made!r} written to {out}")
-    typer.echo(made.meta.description)
-
-
 @app.command()
 def tables(
     suites: Annotated[list[Suite] | None, typer.Option("--suite", help="Suite; may be repeated.")] = None,
@@ -383,7 +220,7 @@ def tables(
     """Solve the shipped instances by every method; write tables, figures and the report."""
     from rich.console import Console
 
-    from commonwatt.benchmarks.suites import DEFAULT_SUITES, run
+    from commonwatt.benchmarks.suites import run
 
     if workers < 1:
         raise ValueError(f"--workers {workers}: at least one process is needed")
@@ -415,7 +252,7 @@ def validate(
         else:
             rows.append({"instance": path, "ok": True, "faults": [], "message": f"{path}: sound, {found!r}"})
     if as_json:
-        _print_json([{key: row[key] for key in ("instance", "ok", "faults")} for row in rows])
+        print_json([{key: row[key] for key in ("instance", "ok", "faults")} for row in rows])
     else:
         for row in rows:
             typer.echo(row["message"], err=not row["ok"])

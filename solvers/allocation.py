@@ -15,12 +15,12 @@ import numpy as np
 from ..instances.allocation import AllocationInstance
 from ..instances.errors import NotApplicable
 from ..models.allocation.decision import AllocationDecision, AllocationPrices
-from ..models.allocation.program import welfare_price
+from ..models.allocation.program import fairness_price, welfare_price
 from ..models.problem import TOLERANCE
 from .method import Answer, Claims, method
 
 if TYPE_CHECKING:
-    from .allocation_programs import Run
+    from .allocation_runs import Run
     from .heuristics.allocation import Pairing
 
 PRINTED = {"variant='printed'": Claims(feasible=False)}
@@ -86,14 +86,7 @@ def game_theoretic(instance: AllocationInstance, *, variant: str = "corrected", 
     if _variant(variant) == "printed":
         return Answer(_printed(instance, game_theoretic_printed, pairs=pairs))
     x, level = weighted_max_min(instance.requested_kwh, instance.weight, instance.available_kwh, return_level=True)
-    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, _fairness_price(instance, np.asarray(level))))
-
-
-def _fairness_price(instance: AllocationInstance, level: np.ndarray) -> np.ndarray:
-    """μ = ½ t^(−½). With nothing to share the price is unbounded; one that leaves a gap of 1e-16 stands for it."""
-    most = np.sqrt(instance.weight * instance.requested_kwh).sum(axis=1)
-    large = np.divide(instance.weight.sum(), 4e-16 * most, out=np.zeros_like(most), where=most > 0)
-    return np.divide(0.5, np.sqrt(level), out=large, where=level > 0)
+    return Answer(_decided(instance, x, pairs=pairs), _prices(instance, fairness_price(instance, np.asarray(level))))
 
 
 def _variant(variant: str) -> str:

@@ -18,9 +18,9 @@ from ..instances.allocation import AllocationInstance
 from ..instances.errors import InfeasibleError, NotApplicable
 from ..models.allocation import integer_program, program
 from ..models.problem import TOLERANCE
-from .allocation_programs import Run
+from .allocation_runs import Pairs, Run
 from .heuristics.allocation import pair_up
-from .program_runs import NOT_STARTED, OutcomeSum, Pairs, Watch, built_in, timed
+from .program_runs import OutcomeSum, Part, Watch, built_in, run_in_turn, stated_and_solved, timed
 from .programs import Outcome, SolverError, solve_pyomo
 from .status import Status
 
@@ -52,24 +52,24 @@ def run_fully_served_milp(instance: AllocationInstance, *, time_limit_s: float |
         Without prices; ``outcome.bound`` is proved by the solver's tree, and by the number of consumers where it did
         not start.
     """
-    watch, total = Watch.start(time_limit_s), OutcomeSum()
-    x = np.zeros_like(instance.requested_kwh)
-    for t in range(len(instance.interval)):
-        who = program.receivers(instance, t)
-        content = integer_program.content(instance, t)
-        if not who.size or instance.available_kwh[t] == 0.0:
-            total.add(Outcome(Status.OPTIMAL, content, content, 0.0, 0.0), objective=0.0, bound=0.0)
-            continue
-        outcome = NOT_STARTED
-        if not watch.over():
-            model, build_seconds = timed(partial(integer_program.build_fully_served, instance, t))
-            outcome = built_in(_solve_count(model, watch), build_seconds)
-        if outcome.has_solution:
+
+    def solve(t: int, watch: Watch) -> Part[np.ndarray]:
+        content, x = integer_program.content(instance, t), np.zeros(len(instance.household))
+        if instance.deliverable_kwh[t] == 0.0:
+            return Part(Outcome(Status.OPTIMAL, content, content, 0.0, 0.0), x)
+        build = partial(integer_program.build_fully_served, instance, t)
+        model, outcome = stated_and_solved(watch, build, _solve_count)
+        if model is not None and outcome.has_solution:
             served = [k for k in model.household if model.is_served[k].value > 0.5]
-            x[t] = _serve(instance, t, served)
-            outcome = _recounted(outcome, len(served) - int(np.count_nonzero(x[t])))
-        total.add(outcome, objective=content, bound=content + who.size)
-    return Run(x, None, total.outcome())
+            x = _serve(instance, t, served)
+            outcome = _recounted(outcome, len(served) - int(np.count_nonzero(x)))
+        return Part(outcome, x, objective=content, bound=content + program.receivers(instance, t).size)
+
+    found, outcome = run_in_turn(range(len(instance.interval)), time_limit_s, solve)
+    x = np.zeros_like(instance.requested_kwh)
+    for t, energy_kwh in found.items():
+        x[t] = energy_kwh
+    return Run(x, None, outcome)
 
 
 def _solve_count(model: Any, watch: Watch) -> Outcome:
@@ -186,28 +186,25 @@ def _run_pairs(
 ) -> Run:
     """Solve a program of transfers for each interval and collect the transfers that carry energy."""
     refuse_store(instance)
-    watch, total = Watch.start(time_limit_s), OutcomeSum()
-    rows: list[tuple[int, int, int, float]] = []
-    for t in range(len(instance.interval)):
-        if instance.deliverable_kwh[t] == 0.0:
-            continue
-        outcome = NOT_STARTED
-        if not watch.over():
-            model, build_seconds = timed(partial(build, instance, t))
-            outcome = solve_pyomo(model, time_limit_s=watch.left(), **options)
-            outcome = built_in(_whole(outcome, up=True), build_seconds)
-        if outcome.has_solution:
+
+    def solve_in_time(model: Any, watch: Watch) -> Outcome:
+        return _whole(solve_pyomo(model, time_limit_s=watch.left(), **options), up=True)
+
+    def solve(t: int, watch: Watch) -> Part[list[tuple[int, int, int, float]]]:
+        model, outcome = stated_and_solved(watch, partial(build, instance, t), solve_in_time)
+        if model is not None and outcome.has_solution:
             unit = instance.available_kwh[t]
             chosen = [p for p in model.pair if not hasattr(model, "is_pair") or model.is_pair[p].value > 0.5]
-            found = [(t, *p, model.energy[p].value * unit) for p in chosen if model.energy[p].value > DUST]
+            rows = [(t, *p, model.energy[p].value * unit) for p in chosen if model.energy[p].value > DUST]
         else:
-            found = _largest_first(instance, t)
-        rows += found
-        total.add(outcome, objective=len(found), bound=1.0)
-    pairs = _pairs_into_feasible_set(instance, rows)
+            rows = _largest_first(instance, t)
+        return Part(outcome, rows, objective=len(rows), bound=1.0)
+
+    found, outcome = run_in_turn(np.flatnonzero(instance.deliverable_kwh > 0).tolist(), time_limit_s, solve)
+    pairs = _pairs_into_feasible_set(instance, [row for rows in found.values() for row in rows])
     x = np.zeros_like(instance.requested_kwh)
     np.add.at(x, (pairs.interval, pairs.consumer), pairs.energy_kwh)
-    return Run(x, None, total.outcome(), pairs)
+    return Run(x, None, outcome, pairs)
 
 
 def _largest_first(instance: AllocationInstance, t: int) -> list[tuple[int, int, int, float]]:

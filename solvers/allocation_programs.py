@@ -12,7 +12,7 @@ give nothing to anyone, and enter the bound with what the data alone allow. The 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,7 +22,8 @@ import numpy as np
 from ..instances.allocation import AllocationInstance
 from ..instances.errors import NotApplicable
 from ..models.allocation import program
-from .program_runs import NOT_STARTED, OutcomeSum, Pairs, Watch, built_in, into_feasible_set, snap_to_limits, timed
+from .allocation_runs import Run, into_feasible_set, snap_to_limits
+from .program_runs import NOT_STARTED, OutcomeSum, Part, Watch, run_in_turn, stated_and_solved
 from .programs import Outcome, SolverError, solve_cvxpy, solve_pyomo
 from .status import Status
 
@@ -31,31 +32,6 @@ EXACT_QP = {"qp_regularization_value": 0.0}
 
 SHORT_STEPS = {"max_step_fraction": 0.95}
 """Shorter steps of the interior-point method, for the rare case in which it gets stuck on its usual path."""
-
-PRICE_GAP = 1e-16
-"""With nothing to share the price of fairness is unbounded; one that leaves this relative gap stands for it."""
-
-
-class Run(NamedTuple):
-    """What a program answers over all intervals.
-
-    Parameters
-    ----------
-    allocated_kwh : (T, n) array, kWh
-        Feasible by the rules.
-    energy_price : (T,) array, criterion per kWh, or None
-        Prices that prove a weak-duality bound; None where the program has none.
-    outcome : Outcome
-        Sums over the intervals. ``objective`` and ``bound`` are in the criterion's unit for the welfare and counting
-        programs, and NaN for the rest, whose objectives are no criterion.
-    pairs : Pairs, optional
-        Who gives to whom.
-    """
-
-    allocated_kwh: np.ndarray
-    energy_price: np.ndarray | None
-    outcome: Outcome
-    pairs: Pairs | None = None
 
 
 def run_social_welfare_log(
@@ -84,14 +60,11 @@ def run_social_welfare_log(
             units = program.welfare_units(instance, t, equal=equal, of=of)
             for options in ({}, SHORT_STEPS):
                 build = partial(program.build_social_welfare, instance, t, equal=equal, of=of)
-                yield _Attempt(build, *units, options)
+                yield _conic_attempt(instance, t, build, *units, options)
 
-    def trivial(t: int) -> tuple[float, float]:
-        weight = _weights(instance, t, equal=equal)
-        asked = instance.requested_kwh[t, program.receivers(instance, t)]
-        return weight.sum(), (weight / asked).max() / program.LN2
-
-    return _run_conic(instance, time_limit_s, attempts, trivial, to_zero=True)
+    weight = _weights(instance, equal=equal)
+    price_of_none = program.welfare_price(_lowest_height(instance, weight))
+    return _run_conic(instance, time_limit_s, attempts, weight.sum(axis=1), price_of_none, to_zero=True)
 
 
 def run_swr_log(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
@@ -116,105 +89,122 @@ def run_fairness_root(instance: AllocationInstance, *, time_limit_s: float | Non
 
     def attempts(t: int) -> Iterator[_Attempt]:
         unit = program.largest_share(instance, t)
-        scale = float(np.sqrt(_weights(instance, t) * unit).mean())
+        scale = float(np.sqrt(instance.weight[program.receivers(instance, t)] * unit).mean())
         for options in ({}, SHORT_STEPS):
-            yield _Attempt(partial(program.build_fairness, instance, t), unit, scale, options)
+            yield _conic_attempt(instance, t, partial(program.build_fairness, instance, t), unit, scale, options)
 
-    return _run_conic(instance, time_limit_s, attempts, lambda t: _without_supply(instance, t), to_zero=False)
-
-
-def _without_supply(instance: AllocationInstance, t: int) -> tuple[float, float]:
-    """The most that fairness could be, and a price that stands for the unbounded one where nothing is available."""
-    weight = _weights(instance, t)
-    most = float(np.sqrt(weight * instance.requested_kwh[t, program.receivers(instance, t)]).sum())
-    return most, weight.sum() / (4.0 * PRICE_GAP * most)
+    full = np.sqrt(_weights(instance) * instance.requested_kwh).sum(axis=1)
+    price_of_none = program.fairness_price(instance, np.zeros(len(instance.interval)))
+    return _run_conic(instance, time_limit_s, attempts, full, price_of_none, to_zero=False)
 
 
-def _weights(instance: AllocationInstance, t: int, *, equal: bool = False) -> np.ndarray:
-    weight = instance.weight[program.receivers(instance, t)]
-    return np.ones_like(weight) if equal else weight
+def _weights(instance: AllocationInstance, *, equal: bool = False) -> np.ndarray:
+    """Weights of the receivers of each interval, (T, n), or 1 for each of them; 0 for all others."""
+    return np.where(instance.requested_kwh > 0, 1.0 if equal else instance.weight, 0.0)
+
+
+def _lowest_height(instance: AllocationInstance, weight: np.ndarray) -> np.ndarray:
+    """The least E/w of each interval, (T,): the water level at which energy begins to flow; infinite if nobody asks."""
+    asked = instance.requested_kwh
+    return np.divide(asked, weight, out=np.full_like(asked, np.inf), where=asked > 0).min(axis=1)
 
 
 class _Attempt(NamedTuple):
-    """One way to state and solve an interval's conic program, with its units of shares (kWh) and of the objective."""
+    """One way to state an interval's program, to solve it in the time left, and to read energies and their worth."""
 
     build: Callable[[], Any]
-    share_unit: np.ndarray
-    objective_unit: float
-    options: Mapping[str, Any]
+    solve: Callable[[Any, Watch], Outcome]
+    read: Callable[[Any, Outcome], _Reading]
 
 
-class _Answer(NamedTuple):
-    """What an attempt found for one interval, in kWh and in the criterion's units."""
+class _Reading(NamedTuple):
+    """Energies of an interval's receivers in kWh, and what they are worth: a price or the level that determines it."""
 
-    outcome: Outcome
-    energy_kwh: np.ndarray | float
-    price: float
-
-
-def _run_conic(
-    instance: AllocationInstance,
-    time_limit_s: float | None,
-    attempts: Callable[[int], Iterator[_Attempt]],
-    trivial: Callable[[int], tuple[float, float]],
-    *,
-    to_zero: bool,
-) -> Run:
-    """Solve a program in shares for each interval; ``trivial(t)`` is the value of full service, the price of none."""
-    watch, total = Watch.start(time_limit_s), OutcomeSum()
-    x, price = np.zeros_like(instance.requested_kwh), np.zeros(len(instance.interval))
-    for t in range(len(price)):
-        who = program.receivers(instance, t)
-        if who.size == 0:
-            continue
-        most, price_of_none = trivial(t)
-        if instance.available_kwh[t] == 0.0:
-            price[t] = price_of_none
-            continue
-        answer = _solve_conic(instance, t, attempts(t), watch)
-        x[t, who] = answer.energy_kwh
-        x[t] = snap_to_limits(x[t], instance.requested_kwh[t], instance.available_kwh[t], to_zero=to_zero)
-        price[t] = 0.0 if _plenty(instance, t) else answer.price
-        total.add(answer.outcome, objective=0.0, bound=most)
-    return Run(into_feasible_set(instance, x), price, total.outcome())
+    energy_kwh: np.ndarray
+    worth: float
 
 
-def _solve_conic(instance: AllocationInstance, t: int, attempts: Iterator[_Attempt], watch: Watch) -> _Answer:
-    """Try until Clarabel reaches its full accuracy; else the last answer of reduced accuracy.
+def _first_accurate(attempts: Iterable[_Attempt], watch: Watch) -> tuple[Outcome, _Reading | None]:
+    """Try until the solver reaches its full accuracy; else the last answer of reduced accuracy.
 
     Raises
     ------
     SolverError
         If every attempt failed.
     """
-    found, failure = None, None
+    found: tuple[Outcome, _Reading | None] | None = None
+    failure = None
     for attempt in attempts:
-        if watch.over():
-            break
-        problem, build_seconds = timed(attempt.build)
         try:
-            outcome = solve_cvxpy(problem, time_limit_s=watch.left(), **attempt.options)
+            stated, outcome = stated_and_solved(watch, attempt.build, attempt.solve)
         except SolverError as error:
             failure = error
             continue
         if not outcome.has_solution:
-            found = found or _Answer(built_in(outcome, build_seconds), 0.0, 0.0)
-            break
-        unit = attempt.objective_unit
-        energy = problem.var_dict["share"].value * attempt.share_unit
-        price = max(0.0, outcome.dual(problem.constraints[0]) * unit / instance.available_kwh[t])
-        outcome = replace(outcome, objective=outcome.objective * unit, bound=outcome.bound * unit)
-        found = _Answer(built_in(outcome, build_seconds), energy, price)
+            # No time is left, so that no other attempt could do better.
+            return found or (outcome, None)
+        found = outcome, attempt.read(stated, outcome)
         if outcome.status is Status.OPTIMAL:
             break
     if found is None and failure is not None and not watch.over():
-        raise SolverError(f"interval {instance.interval[t]}: {failure}") from failure
-    return found or _Answer(NOT_STARTED, 0.0, 0.0)
+        raise failure
+    return found or (NOT_STARTED, None)
 
 
-def _plenty(instance: AllocationInstance, t: int) -> bool:
-    """Whether all requests can be met, so that a further kWh is worth nothing."""
-    return bool(instance.available_kwh[t] >= instance.requested_kwh[t].sum())
+def _conic_attempt(
+    instance: AllocationInstance,
+    t: int,
+    build: Callable[[], Any],
+    share_unit: np.ndarray,
+    objective_unit: float,
+    options: Mapping[str, Any],
+) -> _Attempt:
+    """A program in shares, with the units of a share (kWh) and of the objective."""
+
+    def solve(problem: Any, watch: Watch) -> Outcome:
+        outcome = solve_cvxpy(problem, time_limit_s=watch.left(), **options)
+        return replace(outcome, objective=outcome.objective * objective_unit, bound=outcome.bound * objective_unit)
+
+    def read(problem: Any, outcome: Outcome) -> _Reading:
+        price = outcome.dual(problem.constraints[0]) * objective_unit / instance.available_kwh[t]
+        return _Reading(problem.var_dict["share"].value * share_unit, max(0.0, price))
+
+    return _Attempt(build, solve, read)
+
+
+def _run_conic(
+    instance: AllocationInstance,
+    time_limit_s: float | None,
+    attempts: Callable[[int], Iterator[_Attempt]],
+    full: np.ndarray,
+    price_of_none: np.ndarray,
+    *,
+    to_zero: bool,
+) -> Run:
+    """Solve a program in shares for each interval; by interval, the value of full service and the price of none."""
+
+    def solve(t: int, watch: Watch) -> Part[_Reading | None]:
+        try:
+            outcome, found = _first_accurate(attempts(t), watch)
+        except SolverError as error:
+            raise SolverError(f"interval {instance.interval[t]}: {error}") from error
+        return Part(outcome, found, objective=0.0, bound=float(full[t]))
+
+    x, price = np.zeros_like(instance.requested_kwh), np.where(instance.available_kwh == 0.0, price_of_none, 0.0)
+    readings, outcome = run_in_turn(np.flatnonzero(instance.deliverable_kwh > 0).tolist(), time_limit_s, solve)
+    plenty = _plenty(instance)
+    for t, reading in readings.items():
+        if reading is None:
+            continue
+        x[t, program.receivers(instance, t)] = reading.energy_kwh
+        x[t] = snap_to_limits(x[t], instance.requested_kwh[t], instance.available_kwh[t], to_zero=to_zero)
+        price[t] = 0.0 if plenty[t] else reading.worth
+    return Run(into_feasible_set(instance, x), price, outcome)
+
+
+def _plenty(instance: AllocationInstance) -> np.ndarray:
+    """Whether all requests of an interval can be met, (T,), so that a further kWh is worth nothing."""
+    return instance.available_kwh >= instance.requested_kwh.sum(axis=1)
 
 
 def run_water_filling_qp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
@@ -236,12 +226,9 @@ def run_water_filling_qp(instance: AllocationInstance, *, time_limit_s: float | 
     NotApplicable
         If HiGHS fails on an interval in every unit of energy tried.
     """
-
-    def highest_price(t: int) -> float:
-        asked = instance.requested_kwh[t, program.receivers(instance, t)]
-        return (_weights(instance, t) / asked).max() / program.LN2
-
-    return _run_qp(instance, time_limit_s, program.build_water_filling, program.welfare_price, highest_price)
+    solve = partial(_solve_qp, instance, program.build_water_filling)
+    level_of_none = _lowest_height(instance, instance.weight)
+    return _run_levels(instance, time_limit_s, solve, level_of_none, program.welfare_price)
 
 
 def run_game_theoretic_qp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
@@ -263,37 +250,27 @@ def run_game_theoretic_qp(instance: AllocationInstance, *, time_limit_s: float |
     NotApplicable
         If HiGHS fails on an interval in every unit of energy tried.
     """
-
-    def highest_price(t: int) -> float:
-        return _without_supply(instance, t)[1]
-
-    return _run_qp(instance, time_limit_s, program.build_game_theoretic, program.fairness_price, highest_price)
+    solve = partial(_solve_qp, instance, program.build_game_theoretic)
+    return _run_levels(instance, time_limit_s, solve, 0.0, partial(program.fairness_price, instance))
 
 
-def _run_qp(
+def _run_levels(
     instance: AllocationInstance,
     time_limit_s: float | None,
-    build: Callable[..., Any],
-    price_of: Callable[[float], float],
-    highest_price: Callable[[int], float],
+    solve: Callable[[int, Watch], Part[_Reading | None]],
+    level_of_none: np.ndarray | float,
+    price_of: Callable[[np.ndarray], np.ndarray],
 ) -> Run:
-    """Solve a quadratic program for each interval and price energy by the level, the dual of its balance."""
-    watch, total = Watch.start(time_limit_s), OutcomeSum()
-    x, price = np.zeros_like(instance.requested_kwh), np.zeros(len(instance.interval))
-    for t in range(len(price)):
-        who = program.receivers(instance, t)
-        if not who.size:
-            continue
-        if instance.available_kwh[t] == 0.0:
-            price[t] = highest_price(t)
-            continue
-        if _plenty(instance, t):
-            x[t] = instance.requested_kwh[t]
-            continue
-        answer = _solve_qp(instance, t, build, price_of, watch)
-        x[t, who], price[t] = answer.energy_kwh, answer.price
-        total.add(answer.outcome)
-    return Run(into_feasible_set(instance, x), price, replace(total.outcome(), objective=math.nan, bound=math.nan))
+    """Solve each interval of scarce energy and price energy by its level; where all are served, it has none."""
+    plenty = _plenty(instance)
+    x = np.where(plenty[:, None], instance.requested_kwh, 0.0)
+    level = np.where(instance.available_kwh == 0.0, level_of_none, np.inf)
+    scarce = np.flatnonzero((instance.deliverable_kwh > 0) & ~plenty).tolist()
+    readings, outcome = run_in_turn(scarce, time_limit_s, solve)
+    for t, reading in readings.items():
+        if reading is not None:
+            x[t, program.receivers(instance, t)], level[t] = reading
+    return Run(into_feasible_set(instance, x), price_of(level), replace(outcome, objective=math.nan, bound=math.nan))
 
 
 def _qp_units(instance: AllocationInstance, t: int) -> tuple[float, ...]:
@@ -302,9 +279,7 @@ def _qp_units(instance: AllocationInstance, t: int) -> tuple[float, ...]:
     return program.energy_unit(instance, t), least, 3.0 * least, 0.1 * least, 1e-3 * least
 
 
-def _solve_qp(
-    instance: AllocationInstance, t: int, build: Callable[..., Any], price_of: Callable[[float], float], watch: Watch
-) -> _Answer:
+def _solve_qp(instance: AllocationInstance, build: Callable[..., Any], t: int, watch: Watch) -> Part[_Reading | None]:
     """Try one unit of energy after the other until HiGHS solves the interval; else the last unproved answer.
 
     Where requests differ by decades, the active-set method now and then starts from a point that it finds infeasible
@@ -316,31 +291,30 @@ def _solve_qp(
     NotApplicable
         If every attempt failed, naming the interval and the solver's reason.
     """
-    found, failure = None, None
-    for unit in _qp_units(instance, t):
-        if watch.over():
-            break
-        model, build_seconds = timed(partial(build, instance, t, unit_kwh=unit))
-        # The active-set method has no safeguard against cycling of its own.
-        pivots = 1000 + 20 * len(model.household)
-        try:
-            outcome = solve_pyomo(model, time_limit_s=watch.left(), duals=True, qp_iteration_limit=pivots, **EXACT_QP)
-        except SolverError as error:
-            failure = error
-            continue
-        if not outcome.has_solution:
-            found = found or _Answer(built_in(outcome, build_seconds), 0.0, 0.0)
-            break
-        energy, price = np.array([model.energy[k].value for k in model.household]) * unit, 0.0
-        if outcome.status is Status.OPTIMAL:
-            level = outcome.dual(model.all_that_is_deliverable_is_given) * unit / program.weight_unit(instance, t)
-            price = price_of(level) if level > 0 else 0.0
-        found = _Answer(built_in(outcome, build_seconds), energy, price)
-        if outcome.status is Status.OPTIMAL:
-            break
-    if found is None and failure is not None and not watch.over():
-        raise NotApplicable(f"interval {instance.interval[t]}: in no unit of energy HiGHS succeeds: {failure}")
-    return found or _Answer(NOT_STARTED, 0.0, 0.0)
+    attempts = (
+        _Attempt(partial(build, instance, t, unit_kwh=unit), _solve_squares, partial(_read_squares, instance, t, unit))
+        for unit in _qp_units(instance, t)
+    )
+    try:
+        return Part(*_first_accurate(attempts, watch))
+    except SolverError as error:
+        reason = f"in no unit of energy HiGHS succeeds: {error}"
+        raise NotApplicable(f"interval {instance.interval[t]}: {reason}") from error
+
+
+def _solve_squares(model: Any, watch: Watch) -> Outcome:
+    # The active-set method has no safeguard against cycling of its own.
+    pivots = 1000 + 20 * len(model.household)
+    return solve_pyomo(model, time_limit_s=watch.left(), duals=True, qp_iteration_limit=pivots, **EXACT_QP)
+
+
+def _read_squares(instance: AllocationInstance, t: int, unit: float, model: Any, outcome: Outcome) -> _Reading:
+    """Energies, and the level that the dual of the balance is; an unproved one stands for no price."""
+    level = 0.0
+    if outcome.status is Status.OPTIMAL:
+        level = outcome.dual(model.all_that_is_deliverable_is_given) * unit / program.weight_unit(instance, t)
+    energy_kwh = np.array([model.energy[k].value for k in model.household]) * unit
+    return _Reading(energy_kwh, level if level > 0 else math.inf)
 
 
 def run_max_min_lp(instance: AllocationInstance, *, time_limit_s: float | None = None) -> Run:
@@ -358,34 +332,27 @@ def run_max_min_lp(instance: AllocationInstance, *, time_limit_s: float | None =
     Run
         With the prices of fairness, from the highest level reached.
     """
-    watch, total = Watch.start(time_limit_s), OutcomeSum()
-    x, price = np.zeros_like(instance.requested_kwh), np.zeros(len(instance.interval))
-    for t in range(len(price)):
-        who = program.receivers(instance, t)
-        if not who.size:
-            continue
-        if instance.available_kwh[t] == 0.0:
-            price[t] = _without_supply(instance, t)[1]
-            continue
-        if _plenty(instance, t):
-            x[t] = instance.requested_kwh[t]
-            continue
+
+    def solve(t: int, watch: Watch) -> Part[_Reading | None]:
+        who, rounds = program.receivers(instance, t), OutcomeSum()
         settled: dict[int, float] = {}
-        level = 0.0
+        level = math.inf
         while len(settled) < who.size:
-            outcome = NOT_STARTED
-            if not watch.over():
-                model, build_seconds = timed(partial(program.build_max_min, instance, t, settled))
-                outcome = solve_pyomo(model, time_limit_s=watch.left(), duals=True)
-                outcome = built_in(outcome, build_seconds)
-            total.add(outcome)
-            if outcome.status is not Status.OPTIMAL:
+            build = partial(program.build_max_min, instance, t, settled)
+            model, outcome = stated_and_solved(watch, build, _solve_round)
+            rounds.add(outcome)
+            if model is None or outcome.status is not Status.OPTIMAL:
                 break
             level = model.level.value * program.energy_unit(instance, t) / program.weight_unit(instance, t)
             settled.update(_settled_now(instance, t, model, outcome, level))
-        x[t, list(settled)] = list(settled.values())
-        price[t] = program.fairness_price(level) if level > 0 else 0.0
-    return Run(into_feasible_set(instance, x), price, replace(total.outcome(), objective=math.nan, bound=math.nan))
+        energy_kwh = np.array([settled.get(k, 0.0) for k in who.tolist()])
+        return Part(rounds.outcome(), _Reading(energy_kwh, level if level > 0 else math.inf))
+
+    return _run_levels(instance, time_limit_s, solve, 0.0, partial(program.fairness_price, instance))
+
+
+def _solve_round(model: Any, watch: Watch) -> Outcome:
+    return solve_pyomo(model, time_limit_s=watch.left(), duals=True)
 
 
 def _settled_now(instance: AllocationInstance, t: int, model: Any, outcome: Outcome, level: float) -> dict[int, float]:

@@ -1,16 +1,13 @@
-"""What runs of several programs share: one time limit for all, the sum of their outcomes, and clean answers."""
+"""What runs of several programs share: one time limit for all, and the sum of their outcomes."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
-import numpy as np
-
-from ..instances.allocation import AllocationInstance
 from .programs import Outcome
 from .status import Status
 
@@ -18,27 +15,6 @@ T = TypeVar("T")
 
 NOT_STARTED = Outcome(Status.TIME_LIMIT, math.nan, math.nan, 0.0, 0.0)
 """Outcome of a program for which no time was left."""
-
-SNAP = 1e-4
-"""Shares as near as this to 0 or to 1 are taken for an interior point's distance from a limit that it never touches.
-
-Mostly it is 1e-8; 1e-5 where a limit hardly binds, so that welfare is flat there to the solver's tolerance.
-"""
-
-SHIFT = 1e-4
-"""The largest part of the energy between the limits that may change to put others onto their limits."""
-
-ROUNDING = 1e-12
-"""The part of what is available by which sums may differ for rounding alone."""
-
-
-class Pairs(NamedTuple):
-    """Transfers of a decision, one entry each: positions of interval, giver and taker, and the energy in kWh."""
-
-    interval: np.ndarray
-    prosumer: np.ndarray
-    consumer: np.ndarray
-    energy_kwh: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -111,63 +87,61 @@ def built_in(outcome: Outcome, seconds: float) -> Outcome:
     return replace(outcome, build_seconds=outcome.build_seconds + seconds)
 
 
-def snap_to_limits(x: np.ndarray, asked: np.ndarray, available: float, *, to_zero: bool) -> np.ndarray:
-    """Put one interval's energies that are all but at a limit onto it: an interior point stays 1e-8 off.
-
-    Without this nobody would count as served in full, whom the rules count from a share of 1 − 1e-9 on. What it takes
-    comes out of what is left, and then, in proportion, from those strictly between their limits; what it frees goes to
-    them. In an optimum a kWh is worth the same to all between their limits, no less to those at 1 and, where the first
-    kWh has a finite worth, no more to those at 0. So to change the energy between the limits by a part φ ≤
-    :data:`SHIFT` costs at most φ² / 2 = 5e-9 of the welfare.
-
-    Parameters
-    ----------
-    x, asked : (n,) array, kWh
-        A solver's answer, and what each household may receive.
-    available : float
-        What can be given, kWh.
-    to_zero : bool
-        Whether shares near 0 are dropped; not for roots, whose first kWh is worth more than any price.
-
-    Returns
-    -------
-    (n,) array, kWh
-        Within 0 and ``asked``; the answer, clipped, where more than :data:`SHIFT` would have to change.
-    """
-    clipped = np.clip(x, 0.0, asked)
-    full = clipped >= asked * (1.0 - SNAP)
-    empty = (clipped <= asked * SNAP) & to_zero
-    snapped = np.where(full, asked, np.where(empty, 0.0, clipped))
-    between = np.where(full, 0.0, snapped).sum()
-    change = min(available - snapped.sum(), clipped[empty].sum())
-    if -ROUNDING * available <= change <= 0.0:
-        return snapped
-    if abs(change) > SHIFT * between:
-        return clipped
-    return np.where(full, snapped, np.minimum(snapped * (1.0 + change / between), asked))
+def stated_and_solved(
+    watch: Watch, build: Callable[[], T], solve: Callable[[T, Watch], Outcome]
+) -> tuple[T | None, Outcome]:
+    """State a program and solve it in the time that is left; None and :data:`NOT_STARTED` where none is."""
+    if watch.over():
+        return None, NOT_STARTED
+    program, seconds = timed(build)
+    return program, built_in(solve(program, watch), seconds)
 
 
-def into_feasible_set(instance: AllocationInstance, x: np.ndarray) -> np.ndarray:
-    """Clip to 0 ≤ x ≤ E and scale down rows whose sum exceeds what is available, to the last digit.
+@dataclass(frozen=True)
+class Part(Generic[T]):
+    """What one of several independent programs gives.
 
     Parameters
     ----------
-    instance : AllocationInstance
-        What is given.
-    x : (T, n) array, kWh
-        A solver's answer.
+    outcome : Outcome
+        What the solver achieved.
+    found : object
+        What was read.
+    objective, bound : float
+        What the data alone say, see :meth:`OutcomeSum.add`.
+    """
+
+    outcome: Outcome
+    found: T
+    objective: float = math.nan
+    bound: float = math.nan
+
+
+def run_in_turn(
+    positions: Iterable[int], time_limit_s: float | None, run: Callable[[int, Watch], Part[T]]
+) -> tuple[dict[int, T], Outcome]:
+    """Run independent programs one after the other under one time limit.
+
+    Parameters
+    ----------
+    positions : iterable of int
+        Which, for example positions of intervals.
+    time_limit_s : float or None
+        For all of them together.
+    run : callable
+        Runs the one at a position in the time that the watch leaves.
 
     Returns
     -------
-    (T, n) array, kWh
+    found : dict of int to object
+        Position to what was read.
+    outcome : Outcome
+        The sum.
     """
-    clipped = np.clip(x, 0.0, instance.requested_kwh)
-    for t, available in enumerate(instance.available_kwh):
-        given = clipped[t].sum()
-        shrink = 1.0
-        while given > available:
-            # The quotient is rounded, so a further unit in the last place may be needed.
-            shrink = np.nextafter(shrink, 0.0)
-            clipped[t] *= available / given * shrink
-            given = clipped[t].sum()
-    return clipped
+    watch, total = Watch.start(time_limit_s), OutcomeSum()
+    found = {}
+    for position in positions:
+        part = run(position, watch)
+        total.add(part.outcome, objective=part.objective, bound=part.bound)
+        found[position] = part.found
+    return found, total.outcome()

@@ -111,21 +111,25 @@ def _to_spill(
         return np.where(buy < 0, limit - net, np.where(sell < 0, -net, 0.0))
 
     own = instance.member_import_limit_kwh
-    if separate:
-        wanted = worth_spilling(net, own) if by_price else np.zeros_like(net)
-        return np.maximum(spilled, np.clip(wanted, 0.0, room))
+    if by_price and separate:
+        more = np.maximum(np.clip(worth_spilling(net, own), 0.0, room) - spilled, 0.0)
+        # What members would rather do must not overload what they share.
+        spare = np.maximum(instance.import_limit_kwh - (net + spilled).sum(axis=1), 0.0)
+        spilled = spilled + np.where(np.isfinite(spare)[:, None], _in_proportion(spare, more), more)
     # … and beyond the community's, all alike.
     total = (net + spilled).sum(axis=1, keepdims=True)
     left = np.minimum(room - spilled, np.maximum(own - net - spilled, 0.0))
     most = left.sum(axis=1, keepdims=True)
     wanted = -total - instance.export_limit_kwh[:, None]
-    if by_price:
+    if by_price and not separate:
         wanted = np.maximum(wanted, worth_spilling(total, instance.import_limit_kwh[:, None]))
     share = np.divide(np.clip(wanted, 0.0, most), most, out=np.zeros_like(most), where=most > 0)
     return spilled + share * left
 
 
-def lost_for_want(instance: SchedulingInstance, net_kwh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lost_for_want(
+    instance: SchedulingInstance, net_kwh: np.ndarray, curtailed_kwh: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """What is curtailed and what is lost where connections cannot bring enough, curtailable load first.
 
     Parameters
@@ -133,7 +137,9 @@ def lost_for_want(instance: SchedulingInstance, net_kwh: np.ndarray) -> tuple[np
     instance : SchedulingInstance
         What is given.
     net_kwh : (T, n) array, kWh
-        Net import of each member as it would be.
+        Net import of each member as it would be with all its load served.
+    curtailed_kwh : (T, n) array, kWh, optional
+        What is curtailed whatever connections can bring; nothing by default.
 
     Returns
     -------
@@ -141,15 +147,18 @@ def lost_for_want(instance: SchedulingInstance, net_kwh: np.ndarray) -> tuple[np
         Of each member beyond its own connection; of all, in proportion to what they could give up, beyond the
         community's.
     """
-    shed, lose = instance.sheddable_kwh, instance.losable_kwh
-    missing = np.clip(net_kwh - instance.member_import_limit_kwh, 0.0, None)
+    already = np.zeros_like(net_kwh) if curtailed_kwh is None else curtailed_kwh
+    net, shed, lose = net_kwh - already, instance.sheddable_kwh - already, instance.losable_kwh
+    missing = np.clip(net - instance.member_import_limit_kwh, 0.0, None)
     curtailed = np.minimum(missing, shed)
     lost = np.minimum(missing - curtailed, lose)
-    total = (net_kwh - curtailed - lost).sum(axis=1)
-    missing_all = np.clip(total - instance.import_limit_kwh, 0.0, None)
-    more = _in_proportion(missing_all, shed - curtailed)
-    rest = missing_all - more.sum(axis=1)
-    return curtailed + more, lost + _in_proportion(np.maximum(rest, 0.0), lose - lost)
+    net = net - curtailed - lost
+    missing_all = np.clip(net.sum(axis=1) - instance.import_limit_kwh, 0.0, None)
+    # Whoever cannot export cannot help others by giving up load of its own.
+    reach = np.maximum(net + instance.member_export_limit_kwh, 0.0)
+    more = _in_proportion(missing_all, np.minimum(shed - curtailed, reach))
+    rest = np.maximum(missing_all - more.sum(axis=1), 0.0)
+    return already + curtailed + more, lost + _in_proportion(rest, np.minimum(lose - lost, reach - more))
 
 
 def _in_proportion(total: np.ndarray, room: np.ndarray) -> np.ndarray:

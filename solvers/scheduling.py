@@ -6,7 +6,8 @@ Source: Lange, section "Cloud-based optimization workflow" and ``docs/mathematic
 from __future__ import annotations
 
 from ..instances.scheduling import SchedulingInstance
-from .method import Answer, method
+from ..models.scheduling.decision import SchedulingDecision
+from .method import Answer, Claims, method
 
 PROGRAM_CELLS = 20_000
 
@@ -33,3 +34,56 @@ def peak_program(instance: SchedulingInstance, *, time_limit_s: float | None = N
     from .scheduling_programs import run_peak_cost
 
     return run_peak_cost(instance, time_limit_s=time_limit_s)
+
+
+@method("scheduling", kind="kernel", exact_for={"separate_cost"})
+def separate_kernel(instance: SchedulingInstance) -> Answer:
+    """Least cost of each member alone by the battery kernel, for members with one storage or request each."""
+    from .heuristics.scheduling_kernels import each_alone
+
+    return each_alone(instance)
+
+
+@method("scheduling", kind="kernel", exact_for={"peak_cost"})
+def valley_filling(instance: SchedulingInstance) -> Answer:
+    """Requests poured into the valleys of the community's load: the least peak where there are no storages."""
+    from .heuristics.scheduling_kernels import fill_valleys
+
+    return fill_valleys(instance)
+
+
+@method("scheduling", exact_for={"waiting_h"}, variants={"patient=True": Claims()})
+def idle(instance: SchedulingInstance, *, patient: bool = False) -> SchedulingDecision:
+    """No storage is used but where it must be, requests are served at once; patient=True lets them wait for room."""
+    from .heuristics.scheduling import idle as rule
+
+    return rule(instance, patient=patient)
+
+
+@method("scheduling")
+def self_consumption(instance: SchedulingInstance, *, scope: str = "community") -> SchedulingDecision:
+    """Surplus is stored and used as soon as it is needed; scope='member' looks at each member's own net load only."""
+    from .heuristics.scheduling import self_consumption as rule
+
+    return rule(instance, scope=scope)
+
+
+@method("scheduling")
+def time_of_use(instance: SchedulingInstance, *, threshold: float = 0.25) -> SchedulingDecision:
+    """Storages charge in the cheapest hours of a day and discharge in the dearest; requests go to the cheapest."""
+    from .heuristics.scheduling import time_of_use as rule
+
+    return rule(instance, threshold=threshold)
+
+
+@method("scheduling")
+def p_mas(
+    instance: SchedulingInstance,
+    *,
+    thresholds: tuple[float, ...] = (0.2, 0.5, 0.8, 1.0),
+    high_price: float = 0.75,
+) -> SchedulingDecision:
+    """The paper's p-MAS: overloaded nodes let requests wait, underloaded ones serve them first come, first served."""
+    from .heuristics.scheduling import p_mas as rule
+
+    return rule(instance, thresholds=thresholds, high_price=high_price)

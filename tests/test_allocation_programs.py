@@ -21,8 +21,8 @@ from commonwatt.models.allocation.decision import AllocationDecision, Allocation
 from commonwatt.models.allocation.rules import PROBLEM, not_served, served, violations
 from commonwatt.solvers import allocation_integer_programs as integer_runs
 from commonwatt.solvers import allocation_programs as runs
+from commonwatt.solvers.allocation_runs import into_feasible_set, snap_to_limits
 from commonwatt.solvers.heuristics.allocation import ascending_deficiency
-from commonwatt.solvers.program_runs import into_feasible_set, snap_to_limits
 from commonwatt.solvers.programs import SolverError, UnboundedError, solve_cvxpy, solve_pyomo
 from commonwatt.solvers.status import Status
 from hypothesis import given, settings

@@ -1,52 +1,52 @@
 """Every method on every shipped instance, and on random ones, is held to what it claims.
 
-Strategy: one comparison per instance over the whole menu; then ``broken_claims`` has to be empty, known optima have to
-be found and proved, and every heuristic and at least one exact method have to run on every instance. Programs run on
-small instances here and on all of them in the main job. Wrong methods, registered for the purpose, have to be rejected;
-otherwise nothing above would mean anything.
+Strategy: one comparison per instance over the whole menu of its problem; then ``broken_claims`` has to be empty, known
+optima have to be found and proved, and every heuristic and at least one exact method have to run on every instance.
+Programs run on small instances here and on all of them in the main job. A problem takes part by shipping instances and
+by its entry in ``RANDOM``. Wrong methods, registered for the purpose, have to be rejected; otherwise nothing above
+would mean anything.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
 from commonwatt.benchmarks.compare import broken_claims
 from commonwatt.instances.allocation import AllocationInstance, prioritise
+from commonwatt.instances.record import Instance
 from commonwatt.models.allocation.decision import AllocationDecision, AllocationPrices
 from commonwatt.models.problem import problem
 from commonwatt.solvers.method import Answer, Method, cells, default_calls, menu
 
 import commonwatt as cw
 
-SHIPPED = [name for name in cw.library()["name"] if name.startswith("allocation/")]
+LIBRARY = cw.library().sort_values("problem", kind="stable")
 SMALL_CELLS = 200
 """Up to this size programs take part in these tests."""
 
 
-def calls_for(instance: AllocationInstance) -> list[object]:
-    every = default_calls("allocation")
+def calls_for(instance: Instance) -> list[object]:
+    every = default_calls(instance.problem)
     return every if cells(instance) <= SMALL_CELLS else [one for one in every if one.method.kind != "program"]
 
 
-@pytest.fixture(scope="module")
-def comparisons() -> dict[str, tuple[AllocationInstance, pd.DataFrame]]:
-    found = {}
-    for name in SHIPPED:
-        instance = cw.load(name)
-        found[name] = (instance, cw.compare(instance, calls_for(instance), seeds=(0, 1)))
-    return found
+@pytest.fixture(scope="module", params=LIBRARY["name"])
+def shipped(request: pytest.FixtureRequest) -> tuple[Instance, pd.DataFrame]:
+    """Each shipped instance and its comparison, made once."""
+    instance = cw.load(request.param)
+    return instance, cw.compare(instance, calls_for(instance), seeds=(0, 1))
 
 
-def random_instance(seed: int) -> AllocationInstance:
+def random_allocation(seed: int) -> AllocationInstance:
     """Small communities with ties, zeros, weights of 0, every kind of supply, a store now and then, and a policy."""
     rng = np.random.default_rng(seed)
     intervals, n = int(rng.integers(1, 4)), int(rng.integers(2, 7))
     if seed % 4 == 1:
-        return wide_instance(rng, intervals, n)
+        return wide_allocation(rng, intervals, n)
     asked = rng.choice([0.0, 1.0, 1.0, 2.5, 4.0, rng.lognormal()], size=(intervals, n))
     excess = np.where(
         rng.random((intervals, n)) < 0.5, rng.choice([0.0, 0.5, 3.0, rng.lognormal()], (intervals, n)), 0.0
@@ -60,7 +60,7 @@ def random_instance(seed: int) -> AllocationInstance:
     return prioritise(made, "small_size", subgroup_weights=(2.0, 1.0)) if seed % 3 == 0 else made
 
 
-def wide_instance(rng: np.random.Generator, intervals: int, n: int) -> AllocationInstance:
+def wide_allocation(rng: np.random.Generator, intervals: int, n: int) -> AllocationInstance:
     """Energies over several decades, fixed roles, odd weights, and a supply within a hair of what some need."""
     asked = 10.0 ** rng.uniform(-3, 3, (intervals, n))
     asked[:, -1] = 0.0
@@ -75,30 +75,37 @@ def wide_instance(rng: np.random.Generator, intervals: int, n: int) -> Allocatio
     )
 
 
+RANDOM: dict[str, Callable[[int], Instance]] = {"allocation": random_allocation}
+"""Problem to a maker of small random instances by seed."""
+
+
 def test_library_ships_allocation_instances() -> None:
-    assert {"allocation/texas-443", "allocation/three-houses", "allocation/degenerate"} <= set(SHIPPED)
+    assert {"allocation/texas-443", "allocation/three-houses", "allocation/degenerate"} <= set(LIBRARY["name"])
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_instance_breaks_no_claim(name: str, comparisons: dict) -> None:
-    assert broken_claims(comparisons[name][1]) == []
+def test_every_shipped_problem_has_random_instances_too() -> None:
+    assert set(LIBRARY["problem"]) <= set(RANDOM)
+    for name, make in RANDOM.items():
+        assert make(0).problem == name
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_every_heuristic_and_an_exact_method_run_on_every_instance(name: str, comparisons: dict) -> None:
-    frame = comparisons[name][1]
+def test_shipped_instance_breaks_no_claim(shipped: tuple[Instance, pd.DataFrame]) -> None:
+    assert broken_claims(shipped[1]) == []
+
+
+def test_every_heuristic_and_an_exact_method_run_on_every_instance(shipped: tuple[Instance, pd.DataFrame]) -> None:
+    frame = shipped[1]
     ran = frame["status"].isin(["optimal", "feasible", "violated"])
     heuristics = (frame["kind"] == "heuristic") & frame["feasible"]
     assert ran[heuristics].all()
     assert (ran & (frame["exact_for"] != "")).any()
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_known_optima_are_found_and_proved(name: str, comparisons: dict) -> None:
-    instance, frame = comparisons[name]
+def test_known_optima_are_found_and_proved(shipped: tuple[Instance, pd.DataFrame]) -> None:
+    instance, frame = shipped
     assert instance.meta.known or cells(instance) > SMALL_CELLS
     for known in instance.meta.known:
-        sense = problem("allocation").criterion(known.criterion).sense
+        sense = problem(instance.problem).criterion(known.criterion).sense
         values = frame.loc[frame["feasible"] & (frame["status"] != "violated"), known.criterion]
         best = values.max() if sense == "max" else values.min()
         assert best == pytest.approx(known.value, rel=1e-9, abs=1e-9), (known, best)
@@ -106,16 +113,17 @@ def test_known_optima_are_found_and_proved(name: str, comparisons: dict) -> None
         assert gaps.abs().min() <= 1e-6, known
 
 
+@pytest.mark.parametrize("name", RANDOM)
 @pytest.mark.parametrize("seed", range(25))
-def test_random_instance_breaks_no_claim(seed: int) -> None:
-    instance = random_instance(seed)
-    assert broken_claims(cw.compare(instance)) == []
+def test_random_instance_breaks_no_claim(name: str, seed: int) -> None:
+    assert broken_claims(cw.compare(RANDOM[name](seed))) == []
 
 
 @pytest.mark.sweep
+@pytest.mark.parametrize("name", RANDOM)
 @pytest.mark.parametrize("seed", range(1000, 1300))
-def test_many_random_instances_break_no_claim(seed: int) -> None:
-    assert broken_claims(cw.compare(random_instance(seed))) == []
+def test_many_random_instances_break_no_claim(name: str, seed: int) -> None:
+    assert broken_claims(cw.compare(RANDOM[name](seed))) == []
 
 
 @pytest.fixture

@@ -110,7 +110,9 @@ def test_list(run: Run, what: str) -> None:
     rows = json.loads(out)
     names = {row.get("name", row.get("method", row.get("criterion"))) for row in rows}
     assert {"instances": True, "methods": "water_filling" in names, "criteria": "swr" in names}[what]
-    assert run("list", what, "--problem", "allocation", "--json") == (0, out, "")
+    code, out, err = run("list", what, "--problem", "allocation", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == [row for row in rows if row["problem"] == "allocation"]
 
 
 def test_info(run: Run, folder: Path) -> None:
@@ -313,7 +315,7 @@ def test_no_traceback_in_a_process(tmp_path: Path) -> None:
 
 def test_a_defect_of_the_project_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(sys, "argv", ["commonwatt", "info", str(folder)])
-    monkeypatch.setattr(cli, "_print_json", lambda data: [][0])
+    monkeypatch.setattr(cli, "print_json", lambda data: [][0])
     monkeypatch.setattr(sys, "argv", [*sys.argv, "--json"])
     with pytest.raises(IndexError):
         cli.main()

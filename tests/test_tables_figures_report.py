@@ -9,8 +9,19 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from commonwatt.benchmarks import experiment, figures, markup, report, suites, tables
+from commonwatt.benchmarks import (
+    experiment,
+    figures,
+    markup,
+    registry,
+    report,
+    suite_sections,
+    suites,
+    suites_allocation,
+    tables,
+)
 from commonwatt.benchmarks.compare import RUN_COLUMNS, assemble, evaluate
+from commonwatt.benchmarks.figures_allocation import levels_figure, supply_figure, year_figure
 from commonwatt.instances.allocation import AllocationInstance
 from commonwatt.instances.record import Meta
 from commonwatt.models.problem import problem
@@ -285,9 +296,9 @@ def all_figures(instance, frame):
     return {
         "gap": figures.gap_figure({instance.meta.name: frame, "other": frame}, "swr", "swr: Σ log₂(1 + ER)"),
         "criteria": figures.tradeoff_figure(frame, instance.meta.name),
-        "levels": figures.levels_figure(needs, weight, 0.5 * needs.sum(), instance.household[:4], instance.meta.name),
-        "supply": figures.supply_figure(needs, weight, np.arange(4), instance.meta.name),
-        "year": figures.year_figure(instance, instance.meta.name),
+        "levels": levels_figure(needs, weight, 0.5 * needs.sum(), instance.household[:4], instance.meta.name),
+        "supply": supply_figure(needs, weight, np.arange(4), instance.meta.name),
+        "year": year_figure(instance, instance.meta.name),
     }
 
 
@@ -307,7 +318,7 @@ def test_same_input_gives_same_bytes_and_leaves_no_trace(tmp_path):
     for name, (first, second) in written.items():
         assert first == second, name
         assert b"CreationDate" not in first
-    other = figures.year_figure(community(seed=1), instance.meta.name)
+    other = year_figure(community(seed=1), instance.meta.name)
     assert (
         figures.save_figure(other, tmp_path / "three", "year", endings=["png"])[0].read_bytes()
         != written["year.png"][0]
@@ -318,11 +329,9 @@ def test_same_input_gives_same_bytes_and_leaves_no_trace(tmp_path):
 
 def test_figures_ignore_the_style_of_the_user(tmp_path):
     instance = community()
-    plain = figures.save_figure(figures.year_figure(instance, "x"), tmp_path, "plain", endings=["png"])[0].read_bytes()
+    plain = figures.save_figure(year_figure(instance, "x"), tmp_path, "plain", endings=["png"])[0].read_bytes()
     with matplotlib.rc_context({"font.size": 20.0, "savefig.dpi": 40, "axes.facecolor": "red"}):
-        styled = figures.save_figure(figures.year_figure(instance, "x"), tmp_path, "styled", endings=["png"])[
-            0
-        ].read_bytes()
+        styled = figures.save_figure(year_figure(instance, "x"), tmp_path, "styled", endings=["png"])[0].read_bytes()
     assert styled == plain
 
 
@@ -358,7 +367,7 @@ def test_tradeoff_figure_leaves_out_methods_without_gaps():
 
 def test_levels_figure_shows_energies_as_areas():
     needs, weight = np.array([4.0, 1.0, 6.0]), np.array([1.0, 1.0, 2.0])
-    figure = figures.levels_figure(needs, weight, 4.0, ["A", "B", "C"], "three houses")
+    figure = levels_figure(needs, weight, 4.0, ["A", "B", "C"], "three houses")
     filled = {}
     for axes, name in zip(figure.axes, ("max_min", "filling"), strict=True):
         received = next(bars for bars in axes.containers if bars.get_label() == "energy received")
@@ -367,12 +376,12 @@ def test_levels_figure_shows_energies_as_areas():
     assert filled["max_min"] == pytest.approx([1.0, 2.0, 1.0])
     assert filled["filling"] == pytest.approx([1.0, 8 / 3, 1 / 3])
     with pytest.raises(ValueError, match="positive"):
-        figures.levels_figure(np.array([0.0, 1.0]), np.ones(2), 1.0, ["A", "B"], "x")
+        levels_figure(np.array([0.0, 1.0]), np.ones(2), 1.0, ["A", "B"], "x")
 
 
 def test_supply_figure_has_water_filling_on_top():
     instance = community()
-    axes = figures.supply_figure(instance.deficiency_kwh[0], instance.weight, instance.order, "x").axes[0]
+    axes = supply_figure(instance.deficiency_kwh[0], instance.weight, instance.order, "x").axes[0]
     water, game, greedy = (line.get_ydata() for line in axes.lines)
     for other in (game, greedy):
         assert (water >= other - 1e-9).all()
@@ -383,7 +392,7 @@ def test_supply_figure_has_water_filling_on_top():
 
 def test_year_figure_spans_the_intervals():
     instance = community(intervals=3)
-    axes = figures.year_figure(instance, "x").axes[0]
+    axes = year_figure(instance, "x").axes[0]
     values, edges, _ = axes.patches[1].get_data()
     np.testing.assert_allclose(values, instance.deficiency_kwh.sum(axis=1))
     np.testing.assert_allclose(np.diff(edges), 1.0)
@@ -425,9 +434,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def sections(tmp_path):
-    picture = figures.save_figure(figures.year_figure(community(), "x"), tmp_path / "figures", "year", endings=["png"])[
-        0
-    ]
+    picture = figures.save_figure(year_figure(community(), "x"), tmp_path / "figures", "year", endings=["png"])[0]
     frame = pd.DataFrame({"name": [HOSTILE, "b"], HOSTILE: [1.5, math.nan], "best": ["7 ★", "8"]})
     return [
         report.Section(HOSTILE, f"First {HOSTILE}.\n\nSecond.", [(HOSTILE, frame)], [(HOSTILE, picture)]),
@@ -479,8 +486,9 @@ def quick(monkeypatch):
     def png_only(figure, folder, stem):
         return figures.save_figure(figure, folder, stem, endings=["png"])
 
-    monkeypatch.setattr(suites, "DRAWN", ("social_welfare",))
-    monkeypatch.setattr(suites, "save_figure", png_only)
+    monkeypatch.setattr(suites_allocation, "DRAWN", ("social_welfare",))
+    for module in (suite_sections, suites_allocation):
+        monkeypatch.setattr(module, "save_figure", png_only)
 
 
 @pytest.fixture
@@ -488,8 +496,8 @@ def shelf(monkeypatch, quick):
     """A library of two small instances and a menu of three methods; returns the list of evaluated runs."""
     found = {one.meta.name: one for one in (community("allocation/five"), community(HOSTILE, intervals=1, seed=2))}
     names = pd.DataFrame({"name": list(found), "problem": "allocation"})
-    monkeypatch.setattr(suites, "library", lambda: names)
-    monkeypatch.setattr(suites, "load", found.__getitem__)
+    monkeypatch.setattr(suite_sections, "library", lambda: names)
+    monkeypatch.setattr(suite_sections, "load", found.__getitem__)
     chosen = [call("allocation", name) for name in ("water_filling", "greedy", "random")]
     monkeypatch.setattr(experiment, "default_calls", lambda problem: chosen)
     evaluated = []
@@ -556,6 +564,12 @@ def test_an_interrupted_suite_goes_on_where_it_stopped(tmp_path, shelf, monkeypa
     assert len(shelf) == 7
 
 
+def offer(monkeypatch, made):
+    """Put suites into the registry's place."""
+    monkeypatch.setattr(suites, "SUITES", made)
+    monkeypatch.setattr(suites, "_suite", made.__getitem__)
+
+
 def plain_suite(title, text="fine"):
     return lambda out, workers, console: [report.Section(title, text, [("t", pd.DataFrame({"x": [1.0]}))])]
 
@@ -564,10 +578,10 @@ def test_a_failing_suite_leaves_the_others_and_its_own_earlier_results(tmp_path,
     def broken(out, workers, console):
         raise OSError("disk on fire")
 
-    monkeypatch.setattr(suites, "SUITES", {"b": plain_suite("Bee"), "a": plain_suite("Aye", "old"), "c": broken})
+    offer(monkeypatch, {"b": plain_suite("Bee"), "a": plain_suite("Aye", "old"), "c": broken})
     suites.run(["b", "a"], tmp_path, console=quiet())
     earlier = (tmp_path / "sections" / "a.json").read_bytes()
-    monkeypatch.setattr(suites, "SUITES", {"b": plain_suite("New bee"), "a": broken, "c": plain_suite("Sea")})
+    offer(monkeypatch, {"b": plain_suite("New bee"), "a": broken, "c": plain_suite("Sea")})
     console = quiet()
     with pytest.raises(suites.SuiteError, match="a: OSError: disk on fire"):
         suites.run(["a", "b", "c"], tmp_path, console=console)
@@ -588,20 +602,22 @@ def test_suites_name_what_is_wrong(tmp_path, monkeypatch):
         suites.run([], tmp_path, console=quiet())
     with pytest.raises(FileNotFoundError, match="commonwatt tables"):
         suites.rebuild_report(tmp_path)
-    monkeypatch.setattr(suites, "library", lambda: pd.DataFrame({"name": [], "problem": []}))
+    monkeypatch.setattr(suite_sections, "library", lambda: pd.DataFrame({"name": [], "problem": []}))
     with pytest.raises(suites.SuiteError, match="no allocation instance"):
         suites.run(["allocation"], tmp_path, console=quiet())
     assert not Path(tmp_path / "report.html").exists()
 
 
-def test_default_suites_exist():
-    assert set(suites.DEFAULT_SUITES) < set(suites.SUITES)
+def test_registered_suites_exist():
+    assert set(registry.DEFAULT_SUITES) < set(registry.SUITES)
+    for name in registry.SUITES:
+        assert callable(suites._suite(name))
 
 
 def test_progress_is_a_bar_on_a_terminal(shelf):
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     plan = experiment.Experiment([community("[bold]x")], methods=[call("allocation", "greedy")])
-    with suites._watched(console, "work") as progress:
+    with suites.watched(console, "work") as progress:
         progress(next(plan.runs()), 1, 1)
     told = console.file.getvalue()
     assert "\x1b[" in told
@@ -610,9 +626,10 @@ def test_progress_is_a_bar_on_a_terminal(shelf):
 
 def test_broken_claims_are_reported(tmp_path, quick):
     frame = compared(community(), "water_filling", "greedy")
-    assert "Every claim is kept" in suites._overview(tmp_path, problem("allocation"), {"x": frame}).text
+    section = suite_sections.overview_section(tmp_path, problem("allocation"), {"x": frame}, ["swr"])
+    assert "Every claim is kept" in section.text
     lying = frame.assign(exact_for="swr", optimal_for="")
-    section = suites._overview(tmp_path, problem("allocation"), {"x": lying})
+    section = suite_sections.overview_section(tmp_path, problem("allocation"), {"x": lying}, ["swr"])
     assert "Broken claims: 2" in section.text
     assert list(section.all_tables()[0].frame["instance"]) == ["x", "x"]
 
@@ -620,7 +637,7 @@ def test_broken_claims_are_reported(tmp_path, quick):
 def test_interval_in_detail_prefers_one_that_shows_most():
     dull = community("dull", deficiency_kwh=np.ones((4, 5)) * [1, 1, 1, 1, 0], weight=np.ones(5))
     lively = community("lively")
-    instance, t = suites._telling_interval([dull, lively])
+    instance, t = suites_allocation._telling_interval([dull, lively])
     assert instance is lively
     shares = lively.available_kwh / lively.requested_kwh.sum(axis=1)
     assert abs(shares[t] - 0.5) == np.abs(shares - 0.5).min()
@@ -635,7 +652,7 @@ def test_a_broken_claim_fails_the_run_after_all_is_written(tmp_path, monkeypatch
         found = pd.DataFrame([["some instance", "liar claims to be exact"]], columns=["instance", "claim"])
         return [report.Section("Found", "Text.", [report.Table(suites.BROKEN, found)])]
 
-    monkeypatch.setattr(suites, "SUITES", {"a": suite})
+    offer(monkeypatch, {"a": suite})
     with pytest.raises(suites.SuiteError, match="claims are broken, see the report: Found"):
         suites.run(["a"], tmp_path, console=Console(file=io.StringIO()))
     assert "liar claims to be exact" in (tmp_path / "report.html").read_text(encoding="utf-8")

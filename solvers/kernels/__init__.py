@@ -8,6 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .battery import BatterySchedule as BatterySchedule
+    from .battery import BatterySchedules as BatterySchedules
+    from .battery import battery_schedule as battery_schedule
+    from .battery import battery_schedules as battery_schedules
     from .level_path import SupplyPath as SupplyPath
     from .level_path import supply_path as supply_path
     from .water_level import fill_to_level as fill_to_level
@@ -17,6 +21,10 @@ else:
     from importlib import import_module
 
     _MODULES = {
+        "BatterySchedule": "battery",
+        "BatterySchedules": "battery",
+        "battery_schedule": "battery",
+        "battery_schedules": "battery",
         "SupplyPath": "level_path",
         "supply_path": "level_path",
         "fill_to_level": "water_level",

@@ -22,20 +22,9 @@ import numba
 import numpy as np
 
 from .jit import njit
-from .level_search import BLOCK as SUMMED
-from .level_search import (
-    FULL_SERVICE,
-    LARGEST,
-    REASSOCIATE,
-    ROUNDING,
-    fill_row,
-    find_level,
-    lowest_start,
-    pour,
-    search,
-    state_at,
-    take_sample,
-)
+from .level_passes import BLOCK as SUMMED
+from .level_passes import LARGEST, REASSOCIATE, lowest_start, pour, pour_level, take_sample
+from .level_search import FULL_SERVICE, ROUNDING, fill_row, find_level, search
 
 LARGE = 2**20
 """Elements from which one interval is worth sampling and threads."""
@@ -83,8 +72,7 @@ def _block_sums(
     for i in range(start.size):
         room = cap[i]
         share = weight[i]
-        sound = (room >= 0.0) & (room <= LARGEST) & (share >= 0.0) & (share <= LARGEST)
-        bad += 0.0 if sound & (start[i] >= 0.0) & (start[i] <= LARGEST) else 1.0
+        bad += 0.0 if (room >= 0.0) & (room <= LARGEST) & (share >= 0.0) & (share <= LARGEST) else 1.0
         lower = share * low - offset * start[i]
         upper = share * high - offset * start[i]
         above = lower if lower > 0.0 else 0.0
@@ -160,14 +148,6 @@ def _gather(
             j += 1
 
 
-@njit(fastmath=REASSOCIATE, error_model="numpy", nogil=True)
-def _plain_sum(values: np.ndarray) -> float:
-    total = 0.0
-    for i in range(values.size):
-        total += values[i]
-    return total
-
-
 @njit(error_model="numpy", nogil=True)
 def _pour_blocks(
     start: np.ndarray,
@@ -181,15 +161,13 @@ def _pour_blocks(
     first: int,
     last: int,
 ) -> None:
-    """Write the blocks ``first`` to ``last - 1`` and sum each while it is still in the cache."""
+    """Write the blocks ``first`` to ``last - 1`` and keep the sum of each."""
     for block in range(first, last):
         begin = block * BLOCK
         end = min(start.size, begin + BLOCK)
-        pour(start[begin:end], cap[begin:end], weight[begin:end], offset, level, remainder, out[begin:end])
-        total = 0.0
-        for i in range(begin, end, SUMMED):
-            total += _plain_sum(out[i : min(end, i + SUMMED)])
-        sums[block] = total
+        sums[block] = pour(
+            start[begin:end], cap[begin:end], weight[begin:end], offset, level, remainder, out[begin:end]
+        )
 
 
 def sampled_bracket(
@@ -201,15 +179,14 @@ def sampled_bracket(
     starts = caps if start is cap else take_sample(start, stride)
     weights = take_sample(weight, stride)
     part = supply * (caps.size / start.size)
-    level, remainder = find_level(starts, caps, weights, offset, part)
+    held = np.empty_like(caps)
+    level, _ = find_level(starts, caps, weights, offset, part, held)
     if math.isnan(level):
         return 0.0, LARGEST
-    held = np.empty_like(caps)
-    pour(starts, caps, weights, offset, level, remainder, held)
     margin = DEVIATIONS * math.sqrt(caps.size) * float(held.std()) + 1e-9 * part
     least = min(part, float(held.sum())) - margin
-    below = find_level(starts, caps, weights, offset, least)[0] if least > 0.0 else 0.0
-    above = find_level(starts, caps, weights, offset, part + margin)[0]
+    below = find_level(starts, caps, weights, offset, least, held)[0] if least > 0.0 else 0.0
+    above = find_level(starts, caps, weights, offset, part + margin, held)[0]
     return (below if below < LARGEST else 0.0), min(above, LARGEST)
 
 
@@ -228,23 +205,23 @@ def _search_bracket(
     if sums[:, BAD].any():
         return math.nan, 0.0, low, high
     undecided = int(sums[:, OPEN].sum())
-    starts, caps, weights = np.empty(undecided + 1), np.empty(undecided + 1), np.empty(undecided + 1)
+    starts, caps, weights, held = (np.empty(undecided + 1) for _ in range(4))
     _gather(*arrays, offset, sums, scratch, starts, caps, weights)
     # All vessels that flow throughout are one vessel without a lid, empty at the low end.
     weights[-1] = math.fsum(sums[:, FLOW])
     starts[-1], caps[-1] = weights[-1] * low, math.inf
-    decided = math.fsum(sums[:, HELD]) - state_at(starts[:-1], caps[:-1], weights[:-1], 1.0, low)[0]
+    decided = math.fsum(sums[:, HELD]) - pour_level(starts[:-1], caps[:-1], weights[:-1], 1.0, low, held)[0]
     rest = supply - decided
     if high == LARGEST and supply >= (decided + math.fsum(caps[:-1])) * (1.0 - FULL_SERVICE):
         return math.inf, 0.0, low, high
-    if low > 0.0 and state_at(starts, caps, weights, 1.0, low)[0] > rest:
+    if low > 0.0 and pour_level(starts, caps, weights, 1.0, low, held)[0] > rest:
         return 0.0, 0.0, 0.0, low
-    if high < LARGEST and state_at(starts, caps, weights, 1.0, high)[0] < rest:
+    if high < LARGEST and pour_level(starts, caps, weights, 1.0, high, held)[0] < rest:
         return 0.0, 0.0, high, LARGEST
     if not weights.any():
         return (low or math.nan), 0.0, low, high
     guess = 0.5 * (low + high) if high < LARGEST else (rest + float(starts.sum())) / float(weights.sum())
-    level, remainder = search(starts, caps, weights, 1.0, rest, guess)
+    level, remainder = search(starts, caps, weights, 1.0, rest, guess, held)
     return (level if level < math.inf else math.nan), remainder, low, high
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .jit import njit
-from .level_search import FULL_SERVICE, pour, settle
+from .level_passes import pour
+from .level_search import FULL_SERVICE, settle
 from .water_level import as_floats, raise_if_bad
 
 Rule = Literal["weighted_max_min", "water_filling"]
@@ -178,8 +179,10 @@ class SupplyPath:
         for i, (one, height) in enumerate(zip(supply.ravel().tolist(), level.ravel().tolist(), strict=True)):
             if one > 0.0:
                 members = (self._energy, self._energy, self._weight, self._offset)
-                remainder = settle(*members, one, height)[1] if height < np.inf else 0.0
-                pour(*members, height, remainder, x[i])
+                if height < np.inf:
+                    settle(*members, one, height, x[i])
+                else:
+                    pour(*members, height, 0.0, x[i])
         return x.reshape(*supply.shape, self._energy.size)
 
     def welfare(self, supply_kwh: ArrayLike) -> float | np.ndarray:

@@ -25,10 +25,11 @@ import math
 from typing import Any, Literal, overload
 
 import numpy as np
+from numpy import empty, ndarray
 from numpy.typing import ArrayLike
 
 from .block_search import LARGE, fill_large, in_parallel
-from .level_search import fill_row, fill_rows
+from .level_search import fill_one, fill_rows
 
 FLOAT = np.dtype(np.float64)
 PARALLEL_FROM = 2**17
@@ -36,6 +37,8 @@ PARALLEL_FROM = 2**17
 
 ROWS_AT_ONCE = 8
 """Intervals a thread takes at once: a fixed number, so that the number of threads cannot show."""
+
+BEYOND_FLOATS = "base * weight or their sums exceed the range of float64: scale the data"
 
 Levels = float | np.ndarray
 
@@ -98,11 +101,9 @@ def raise_if_bad(values: np.ndarray, name: str, *, below_zero: bool = False, inf
         raise ValueError(f"{name}{where} = {float(values[place])!r} must be {wanted}")
 
 
-def _raise_for(cap: np.ndarray, weight: np.ndarray) -> None:
-    """Say what a kernel that returned NaN has met."""
-    raise_if_bad(cap, "deficiency_kwh")
-    raise_if_bad(weight, "weight")
-    raise ValueError("deficiency_kwh / weight or their sums exceed the range of float64: scale the data")
+def _require_fit(cap: np.ndarray, weight: np.ndarray, shapes: tuple[tuple[int, ...], ...]) -> None:
+    if weight.shape not in shapes:
+        raise ValueError(f"weight of shape {weight.shape} does not fit deficiency_kwh of shape {cap.shape}")
 
 
 def _supply(supply: Any, name: str) -> float:
@@ -113,6 +114,13 @@ def _supply(supply: Any, name: str) -> float:
     if not 0.0 <= value < math.inf:
         raise ValueError(f"{name} = {value!r} must be a finite number, not negative")
     return value
+
+
+def _raise_for(cap: np.ndarray, weight: np.ndarray) -> None:
+    """Say what a kernel that returned NaN has met."""
+    raise_if_bad(cap, "deficiency_kwh")
+    raise_if_bad(weight, "weight")
+    raise ValueError("deficiency_kwh / weight or their sums exceed the range of float64: scale the data")
 
 
 def _fill_batch(
@@ -139,32 +147,52 @@ def _fill_batch(
     return out, level
 
 
-def _allocate(deficiency: ArrayLike, weight: ArrayLike, supply: Any, offset: float) -> tuple[np.ndarray, Levels]:
-    """Solve one interval or a batch of the rule with the given offset, after checking shapes and values."""
-    cap = as_floats(deficiency, "deficiency_kwh")
-    share = as_floats(weight, "weight")
-    if cap.ndim == 1:
-        if share.shape != cap.shape:
-            raise ValueError(f"weight of shape {share.shape} does not fit deficiency_kwh of shape {cap.shape}")
-        one = _supply(supply, "supply_kwh")
-        x = np.empty(cap.size)
-        solve = fill_row if cap.size < LARGE else fill_large
-        level = solve(cap, cap, share, offset, one, x)
-        if level != level:
-            _raise_for(cap, share)
-        return x, level
+def _allocate_batch(cap: np.ndarray, weight: np.ndarray, supply: ArrayLike, offset: float) -> tuple[np.ndarray, Levels]:
+    """Solve a batch of intervals, after checking shapes and values."""
     if cap.ndim != 2:
         raise ValueError(f"deficiency_kwh must be of shape (n,) or (T, n), not {cap.shape}")
-    if share.shape not in (cap.shape, cap.shape[1:]):
-        raise ValueError(f"weight of shape {share.shape} does not fit deficiency_kwh of shape {cap.shape}")
+    _require_fit(cap, weight, (cap.shape, cap.shape[1:]))
     supplies = as_floats(supply, "supply_kwh")
     if supplies.shape != cap.shape[:1]:
         raise ValueError(f"supply_kwh of shape {supplies.shape} does not fit deficiency_kwh of shape {cap.shape}")
     raise_if_bad(supplies, "supply_kwh")
-    out, levels = _fill_batch(cap, cap, share, offset, supplies)
+    out, levels = _fill_batch(cap, cap, weight, offset, supplies)
     if np.isnan(levels).any():
-        _raise_for(cap, share)
+        _raise_for(cap, weight)
     return out, levels
+
+
+def _allocate(cap: Any, weight: Any, supply: Any, offset: float) -> tuple[np.ndarray, Levels]:
+    """Solve one interval or a batch of the rule with the given offset, after checking shapes and values.
+
+    A few hundred members are solved in the time of some Python calls. So arguments that the compiler takes as they are
+    pass on one condition, the kernel itself checks sizes and supply, and what is wrong is only then looked for.
+    """
+    if not (
+        type(cap) is type(weight) is ndarray
+        and cap.dtype is weight.dtype is FLOAT
+        and cap.ndim == weight.ndim == 1
+        and cap.flags.carray
+        and weight.flags.carray
+        and isinstance(supply, float)
+    ):
+        cap, weight = as_floats(cap, "deficiency_kwh"), as_floats(weight, "weight")
+        if cap.ndim != 1:
+            return _allocate_batch(cap, weight, supply, offset)
+        _require_fit(cap, weight, (cap.shape,))
+        supply = _supply(supply, "supply_kwh")
+    n = len(cap)
+    x = empty(n)
+    if n < LARGE:
+        level = fill_one(cap, weight, offset, supply, x)
+    else:
+        _require_fit(cap, weight, (cap.shape,))
+        level = fill_large(cap, cap, weight, offset, _supply(supply, "supply_kwh"), x)
+    if level != level:
+        _require_fit(cap, weight, (cap.shape,))
+        _supply(supply, "supply_kwh")
+        _raise_for(cap, weight)
+    return x, level
 
 
 @overload
@@ -335,9 +363,11 @@ def fill_to_level(
         start = np.maximum(heights - lowest, 0.0) * share
         enough = np.where(totals > 0.0, 2.0 * totals, 1.0)[:, np.newaxis]
         room = np.minimum(np.where(useful, lids, 0.0) * share, enough)
+    if np.isinf(start).any():
+        raise ValueError(BEYOND_FLOATS)  # kernels take starts as sound
     x, level = _fill_batch(start, room, share, 1.0, totals)
     if np.isnan(level).any():
-        raise ValueError("base * weight or their sums exceed the range of float64: scale the data")
+        raise ValueError(BEYOND_FLOATS)
     level = level + lowest[:, 0]
     if single:
         return (x[0], float(level[0])) if return_level else x[0]

@@ -1,0 +1,13 @@
+"""The suites of benchmarks by name; apart from all they need, so that the command line can offer them at its start."""
+
+from __future__ import annotations
+
+SUITES = {
+    "allocation": ("suites_allocation", "allocation_suite"),
+    "kouvelas": ("suites_allocation", "kouvelas_suite"),
+    "speed": ("suites_allocation", "speed_suite"),
+}
+"""Suite to module and name of the function that makes its sections, in the order of the report."""
+
+DEFAULT_SUITES = tuple(name for name in SUITES if name != "speed")
+"""What runs when nothing is named: all but the suite that takes minutes."""
