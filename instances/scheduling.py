@@ -154,7 +154,7 @@ class SchedulingInstance(Instance):
                 yield Fault("storage", name, self.storage[s], "0", "must be positive", "give a share in (0, 1]")
         for name in ("minimum_kwh", "final_kwh"):
             for s in np.flatnonzero(getattr(self, name) > self.capacity_kwh):
-                yield self._above_capacity("storage", name, str(self.storage[s]), getattr(self, name)[s], s)
+                yield self._above_capacity("storage", name, str(self.storage[s]), getattr(self, name)[s], int(s))
         for name in ("required_kwh", "target_kwh"):
             level = getattr(self, name)
             for t, s in np.argwhere(level > self.capacity_kwh) if level is not None else ():
@@ -321,5 +321,5 @@ def sum_by_owner(parts: np.ndarray, owner: np.ndarray, owners: int) -> np.ndarra
     if parts.shape[1] == owners and np.array_equal(owner, np.arange(owners)):
         return parts.copy()  # one each, in order: the common case of large communities
     total = np.zeros((parts.shape[0], owners))
-    np.add.at(total, (slice(None), owner), parts)
+    np.add.at(total.T, owner, parts.T)
     return total

@@ -1,15 +1,12 @@
-r"""Declare a linear program once and solve it again and again with other data.
+"""Declare a linear program once and solve it again and again with other data.
 
 A Pyomo program whose data are mutable parameters p is compiled once to arrays, c = c₀ + C p, bounds l = l₀ + L p and
 matrix entries A(p) = A₀ + ΣA_k p_k, stacked to one vector b + M p. New parameters are pushed by computing that vector
 anew (so that no rounding is carried along) and telling one HiGHS, which keeps its basis, only what has changed in it.
 
-Each solution carries a certificate formed from the pushed arrays alone. With x and y as HiGHS says and reduced costs
-z = c − Aᵀy formed anew: how far x is outside its bounds (primal), how much of y or z points at a bound that is not
-there (dual), the greatest product of a multiplier and the distance from its bound (complementarity), and
-:math:`c^\top x - \sum_{y>0} y\,l - \sum_{y<0} y\,u` (duality gap); each relative to the greatest numbers at hand.
-HiGHS' warm starts may return "optimal" slightly off (HiGHS issue 3194): where the certificate fails, and where a warm
-start finds no solution, the program is solved again from nothing.
+Each solution carries a certificate (:mod:`.compiled_certificate`). HiGHS' warm starts may return "optimal" slightly off
+(HiGHS issue 3194): where the certificate fails, and where a warm start finds no solution, the program is solved again
+from nothing.
 
 Source of the workflow: Lange, *Cloud-coordinated peer-to-peer energy sharing for urban community microgrids*, section
 "Cloud-based optimization workflow" (the same program is solved every half hour with new data).
@@ -20,12 +17,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..instances.errors import InfeasibleError
 from .compiled_affine import Affine, AffineProgram, Layout, read_affine
+from .compiled_certificate import TOLERANCE, Certificate, certify
 from .highs import quiet_highs
 from .programs import SolverError, UnboundedError
 from .status import Status
@@ -33,9 +31,6 @@ from .status import Status
 if TYPE_CHECKING:
     import highspy
     import pyomo.environ as pyo
-
-TOLERANCE = 1e-9
-"""How far each part of a certificate may be from 0."""
 
 DENSE = 20_000
 """Entries, zeros included, up to which a matrix is held dense."""
@@ -45,20 +40,6 @@ OPTIONS: Mapping[str, Any] = {
     "dual_feasibility_tolerance": 1e-10,
     "solver": "simplex",
 }
-
-
-class Certificate(NamedTuple):
-    """What proves a solution, each part relative to the greatest numbers at hand: 0 but for rounding."""
-
-    primal_residual: float
-    dual_residual: float
-    complementarity: float
-    duality_gap: float
-
-    @property
-    def worst(self) -> float:
-        """The greatest of the four in size."""
-        return max(self.primal_residual, self.dual_residual, self.complementarity, abs(self.duality_gap))
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,12 +156,13 @@ class CompiledProgram:
         self._entry_column = np.array([at[1] for at in entries], dtype=np.int32)
         self._row_start = np.searchsorted(self._entry_row, np.arange(m + 1)).astype(np.int32)
         self._now = self._computed(self._p)
-        self._refuse_what_is_no_number(self._now)
+        self._bound = np.zeros(len(self._now), dtype=bool)
+        self._bound[ends[1] : ends[5]] = True
+        self._refuse_what_is_no_number(self._now, np.arange(len(self._now)))
         self._cost = self._now[:n]
         self._lower, self._upper = self._now[ends[1] : ends[3]], self._now[ends[3] : ends[5]]
         self._data = self._now[ends[5] : ends[6]]
         self._state_matrix()
-        self._activity, self._multiplier = np.empty(n + m), np.empty(n + m)
         self._highs: highspy.Highs = self._loaded()
         self._warm = self._limited = False
 
@@ -195,17 +177,17 @@ class CompiledProgram:
             self._a, self._a_transposed = matrix, np.ascontiguousarray(matrix.T)
         else:
             self._a = csr_matrix((self._data, self._entry_column, self._row_start), shape=shape)
-            self._a_transposed = self._a.T.tocsr()
+            self._a_transposed = csr_matrix(self._a.T)
 
     def _computed(self, vector: np.ndarray) -> np.ndarray:
         computed: np.ndarray = self._map @ vector
         computed += self._base
         return computed
 
-    def _refuse_what_is_no_number(self, new: np.ndarray) -> None:
-        """Costs and entries must be finite; of bounds only NaN is refused."""
-        n, entries = self._columns, self._starts[5]
-        if (new != new).any() or not np.isfinite(new[:n]).all() or not np.isfinite(new[entries:]).all():
+    def _refuse_what_is_no_number(self, values: np.ndarray, which: np.ndarray) -> None:
+        """Costs and entries must be finite; of bounds only NaN is refused. ``which`` are positions in the vector."""
+        endless = ~np.isfinite(values)
+        if endless.any() and (np.isnan(values).any() or not self._bound[which[endless]].all()):
             raise ValueError(f"the parameters of {self.name} make a cost, bound or coefficient that is no number")
 
     def _loaded(self) -> highspy.Highs:
@@ -257,7 +239,7 @@ class CompiledProgram:
         Parameters
         ----------
         values : mapping, optional
-            Pyomo ``Param`` (or its name) to values, see ``named``.
+            Names of parameters, or a Pyomo ``ComponentMap`` of them, to values; see ``named``.
         **named
             For each parameter a number (scalar parameters), an array in the parameter's shape, or a mapping of some
             of its indices to numbers.
@@ -293,7 +275,8 @@ class CompiledProgram:
         """
         new = self._computed(vector)
         changed = new != self._now
-        self._refuse_what_is_no_number(new)
+        which = changed.nonzero()[0]
+        self._refuse_what_is_no_number(new[which], which)
         self._p[:] = vector
         self._now[:] = new
         highs, n = self._highs, self._columns
@@ -392,34 +375,8 @@ class CompiledProgram:
         Returns
         -------
         Certificate
-            Residuals of the primal relative to the greatest value or activity, of the dual to the greatest multiplier;
-            products to Σ|cost · value|, or to the product of the two where that is less.
         """
-        n, activity, multiplier = self._columns, self._activity, self._multiplier
-        activity[:n] = primal
-        activity[n:] = self._a @ primal
-        multiplier[n:] = dual
-        np.subtract(self._cost, self._a_transposed @ dual, out=multiplier[:n])
-        outside = np.maximum(self._lower - activity, activity - self._upper)
-        bound = np.where(multiplier > 0.0, self._lower, self._upper)
-        there = np.isfinite(bound)
-        effective, missing = multiplier, 0.0
-        if not there.all():
-            # What points at a bound that is not there is counted as a residual of the dual, not in the products.
-            effective = multiplier * there
-            missing = float(np.abs(multiplier - effective).max())
-            bound[~there] = 0.0
-        at, worth = effective * bound, self._cost * primal
-        slack = effective * activity - at
-        of_primal = float(np.abs(activity).max()) or 1.0
-        of_dual = float(np.abs(multiplier).max()) or 1.0
-        of_products = max(float(np.abs(worth).sum()), of_primal * of_dual)
-        return Certificate(
-            max(0.0, float(outside.max())) / of_primal,
-            missing / of_dual,
-            float(np.abs(slack).max()) / of_products,
-            float(worth.sum() - at.sum()) / of_products,
-        )
+        return certify(self._cost, self._lower, self._upper, self._a, self._a_transposed, primal, dual)
 
     def _nothing(self) -> CompiledSolution:
         """The gate for all but an optimum: an empty solution, or an error that says what HiGHS says."""

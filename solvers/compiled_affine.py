@@ -137,7 +137,8 @@ def read_affine(model: pyo.ConcreteModel) -> AffineProgram:
     offset, linear = reader.read(objectives[0].expr, objectives[0].name)
     sign = 1.0 if objectives[0].sense == pyo.minimize else -1.0
     cost = [linear.get(j, Affine()) for j in range(len(columns))]
-    row_low, row_high = [], []
+    row_low: list[Affine] = []
+    row_high: list[Affine] = []
     entries: dict[tuple[int, int], Affine] = {}
     for one in stated:
         for index in one:

@@ -1,4 +1,4 @@
-"""Engines of the sliding horizon that plan a window from an instance of its own: the program, and the battery's kernel."""
+"""Engines of the sliding horizon that state each window anew: the community's program, and the battery's kernel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from ..instances.errors import InfeasibleError, NotApplicable
 from ..instances.scheduling import SchedulingInstance
-from .rolling_windows import BRIEF, SOFT, Horizon, Plan, Relaxed, State, window_instance
+from .rolling_horizon import Horizon, State
+from .rolling_windows import BRIEF, SOFT, Plan, Relaxed, window_instance
 
 ENGINES = ("auto", "ring", "kernel", "program")
 
@@ -64,7 +65,8 @@ def plan_somehow(engine: Engine, horizon: Horizon, state: State, number: int) ->
     try:
         return engine.plan(state, number)
     except InfeasibleError:
-        if horizon.exact and not horizon.fails_at(state.interval):
+        surprised = horizon.fails_at(state.interval) and not horizon.foresee
+        if horizon.forecaster.exact and not surprised:
             raise InfeasibleError(_explained(horizon, state, number)) from None
     program = WindowProgram(horizon)
     for relaxed in (SOFT, BRIEF):
@@ -215,8 +217,14 @@ def _why_not_the_kernel(given: SchedulingInstance) -> Any:
     if len(given.request):
         yield f"{given.request[0]}: the kernel serves no movable requests"
     for t in np.flatnonzero((given.sell_price < 0) | (given.sell_price > given.buy_price)):
-        yield f"interval {given.interval[t]}: prices are {given.buy_price[t]:g} and {given.sell_price[t]:g}, not 0 ≤ sell ≤ buy"
-    limits = (given.import_limit_kwh, given.export_limit_kwh, given.member_import_limit_kwh, given.member_export_limit_kwh)
+        prices = f"{given.buy_price[t]:g} and {given.sell_price[t]:g}"
+        yield f"interval {given.interval[t]}: prices are {prices}, not 0 ≤ sell ≤ buy"
+    limits = (
+        given.import_limit_kwh,
+        given.export_limit_kwh,
+        given.member_import_limit_kwh,
+        given.member_export_limit_kwh,
+    )
     if any(np.isfinite(limit).any() for limit in limits):
         yield "a connection is limited"
     if given.demand_charge > 0:

@@ -1,10 +1,10 @@
 """How a plan meets what comes: flows of storages and requests are corrected to what is possible, the rest follows.
 
 Planned contents and services are kept as far as limits allow. Where a connection cannot carry what is left over, first
-storages and then requests give way, as far as later requirements permit, first at the member's connection and then at
-the community's. What remains is imported or exported; curtailable load is curtailed, other load lost and generation
-spilled where that is allowed and needed (:mod:`.schedules`). Load whose curtailment was planned is curtailed, but not in
-order to export.
+storages and then requests give way, as far as later requirements permit, first at the member's connection and then
+at the community's. What remains is imported or exported; curtailable load is curtailed, other load lost and generation
+spilled where that is allowed and needed (:mod:`.schedules`). Load whose curtailment was planned is curtailed, but not
+in order to export.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..instances.scheduling import SchedulingInstance, sum_by_owner
-from .rolling_windows import Horizon, Plan, State
+from ..instances.scheduling import SchedulingInstance
+from .rolling_horizon import Horizon, State
+from .rolling_windows import Plan
 
 ROUNDING = 1e-10
 """Share of a node's flows that is rounding."""
@@ -100,7 +101,9 @@ def carry_out(horizon: Horizon, state: State, plan: Plan, k: int) -> Carried:
 
     found = net()
     for i in np.flatnonzero((found - shed - lose > most + wide) | (-found - spill > least + wide)):
-        raise StuckError(_words(given, t, f"{given.member[i]}", found[i], most[i], least[i], shed[i] + lose[i], spill[i]))
+        raise StuckError(
+            _words(given, t, f"{given.member[i]}", found[i], most[i], least[i], shed[i] + lose[i], spill[i])
+        )
     total, give, waste = float(found.sum()), float((shed + lose).sum()), float(spill.sum())
     if total - give > given.import_limit_kwh[t] + wide.sum() or -total - waste > given.export_limit_kwh[t] + wide.sum():
         limits = given.import_limit_kwh[t], given.export_limit_kwh[t]
@@ -143,17 +146,20 @@ class _Storages:
         self.low, self.high = np.maximum(low, reach_low), np.minimum(high, reach_high)
         slack = 1e-9 * (given.capacity_kwh + given.initial_kwh + given.driven_kwh[t])
         for s in np.flatnonzero(self.low > self.high + slack):
-            raise StuckError(
-                f"{given.storage[s]}, {given.interval[t]}: it can reach {reach_low[s]:.6g} to {reach_high[s]:.6g} kWh and "
-                f"must hold {low[s]:.6g} to {high[s]:.6g} kWh; plug it in earlier, or lower what is required"
-            )
+            able = f"it can reach {reach_low[s]:.6g} to {reach_high[s]:.6g} kWh"
+            must = f"must hold {low[s]:.6g} to {high[s]:.6g} kWh"
+            remedy = "plug it in earlier, or lower what is required"
+            raise StuckError(f"{given.storage[s]}, {given.interval[t]}: {able} and {must}; {remedy}")
         self.high = np.maximum(self.low, self.high)
         self.after = np.clip(planned, self.low, self.high)
 
     def _flow(self, after: np.ndarray) -> np.ndarray:
         """What storages draw on the AC side to reach contents; negative where they give."""
         change = after - self.kept
-        return np.maximum(change, 0.0) / self.given.charge_efficiency - np.maximum(-change, 0.0) * self.given.discharge_efficiency
+        return (
+            np.maximum(change, 0.0) / self.given.charge_efficiency
+            - np.maximum(-change, 0.0) * self.given.discharge_efficiency
+        )
 
     def net(self, n: int) -> np.ndarray:
         """Of each member, (n,) kWh."""
@@ -172,7 +178,10 @@ class _Storages:
         most = _by_owner(room, owner, n)
         share = np.divide(np.minimum(np.abs(wanted), most), most, out=np.zeros(n), where=most > 0)
         flow = now + (end - now) * share[owner]
-        stored = np.maximum(flow, 0.0) * self.given.charge_efficiency - np.maximum(-flow, 0.0) / self.given.discharge_efficiency
+        stored = (
+            np.maximum(flow, 0.0) * self.given.charge_efficiency
+            - np.maximum(-flow, 0.0) / self.given.discharge_efficiency
+        )
         moved = share[owner] > 0
         self.after = np.where(moved, np.clip(self.kept + stored, self.low, self.high), self.after)
         return share * most
@@ -199,6 +208,3 @@ def net_import_kwh(
     change = after - given.retention * before + given.driven_kwh[t]
     flow = np.maximum(change, 0.0) / given.charge_efficiency - np.maximum(-change, 0.0) * given.discharge_efficiency
     return max(0.0, float(given.net_load_kwh[t].sum() + flow.sum() + service.sum() - given_up.sum()))
-
-
-__all__ = ["Carried", "StuckError", "carry_out", "net_import_kwh", "sum_by_owner"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..instances.errors import NotApplicable
 from ..models.scheduling.window_program import build_window, curtailment_tiers, why_not_a_ring
 from .compiled import compile_program
-from .rolling_windows import Horizon, Plan, State
+from .rolling_horizon import Horizon, State
+from .rolling_windows import Plan
 from .status import Status
 
 
@@ -35,26 +38,30 @@ class Ring:
         self.program = compile_program(build_window(given, horizon.window))
         self._slots = horizon.window + 1
         self._p = self.program.vector()
-        self._view = self.program.views(self._p)
         self._tiers = curtailment_tiers(given)
         self._storages = len(given.storage)
         # All parameters but the peak so far have the slot as their last index, so that a column is one interval.
-        peaking = "peak_so_far" in self._view
-        self._table = self._p[: len(self._p) - peaking].reshape(-1, self._slots)
+        self._peaking = "peak_so_far" in self.program.parameters
+        self._table = self._p[: len(self._p) - self._peaking].reshape(-1, self._slots)
         self._row: dict[str, slice] = {
             name: slice(one.where.start // self._slots, one.where.stop // self._slots)
             for name, one in self.program.parameters.items()
             if name != "peak_so_far"
         }
         self._feed = self._perfect()
-        self._past = np.zeros(len(self._table))
-        self._past[self._row["loose"]] = np.inf
+        still = ("buy", "sell", "import_limit", "export_limit", "loose", "low", "high")
+        quiet = [np.r_[rows] for name, rows in self._row.items() if name not in still]
+        self._quiet = np.concatenate(quiet)
         # Forecasts and failures change all of a window; else only its two ends change.
         self._moves = not horizon.forecaster.exact or (horizon.fails and not horizon.foresee)
         self._next: int | None = None
         variables = self.program.variables
         self._content = variables["content"].where
-        self._found = [name for name in ("spilled", "lost", "curtailed") if variables[name].where.stop > variables[name].where.start]
+        self._found = [
+            name
+            for name in ("spilled", "lost", "curtailed")
+            if variables[name].where.stop > variables[name].where.start
+        ]
 
     def _perfect(self) -> np.ndarray:
         """Parameters of each interval as it will be, and of idle ones after the last, (T + H, width)."""
@@ -93,9 +100,7 @@ class Ring:
         for j, price in enumerate(self._tiers):
             rows[:, self._row["sheddable"].start + j] = shed[:, given.curtailment_price == price].sum(axis=1)
 
-    def _put_limits(
-        self, rows: np.ndarray, most: np.ndarray, least: np.ndarray, connected: np.ndarray | None
-    ) -> None:
+    def _put_limits(self, rows: np.ndarray, most: np.ndarray, least: np.ndarray, connected: np.ndarray | None) -> None:
         """Limits of the connection; a single member's own is part of it."""
         given = self.horizon.instance
         for name, limit, own in (
@@ -141,21 +146,23 @@ class Ring:
             for h in range(first + horizon.window - horizon.step, first + horizon.window):
                 table[:, h % slots] = self._feed[h]
         self._next = first + horizon.step
-        table[:, (first - 1) % slots] = self._past
         past = (first - 1) % slots
-        self._view["low"][:, past] = self._view["high"][:, past] = state.content_kwh
+        # Prices and limits of exchange stay what they were: what costs something and is of no use does not happen.
+        table[self._quiet, past] = 0.0
+        table[self._row["loose"], past] = np.inf
+        table[self._row["low"], past] = table[self._row["high"], past] = state.content_kwh
         if horizon.worth:
-            self._view["worth"][:] = 0.0
-            buy = self._view["buy"][np.arange(first, first + length) % slots]
-            self._view["worth"][:, (first + length - 1) % slots] = horizon.worth_at(first + length, buy)
-        if "peak_so_far" in self._view:
-            self._view["peak_so_far"][...] = state.peak_kwh / horizon.instance.dt_h
+            table[self._row["worth"]] = 0.0
+            buy = table[self._row["buy"].start, np.arange(first, first + length) % slots]
+            table[self._row["worth"], (first + length - 1) % slots] = horizon.worth_at(first + length, buy)
+        if self._peaking:
+            self._p[-1] = state.peak_kwh / horizon.instance.dt_h
         self.program.push_vector(self._p)
         found = self.program.solve()
         taken = min(horizon.step, length)
         at = first % slots if taken == 1 else np.arange(first, first + taken) % slots
         content = found.primal[self._content].reshape(self._storages, slots)[:, at].T.reshape(taken, self._storages)
-        more = {f"{name}_kwh": self._shared(name, found.primal, first, taken) for name in self._found}
+        more: dict[str, Any] = {f"{name}_kwh": self._shared(name, found.primal, first, taken) for name in self._found}
         worst = found.certificate.worst if found.certificate is not None else np.nan
         status = "optimal" if found.status is Status.OPTIMAL else str(found.status)
         return Plan(content, found.objective, worst, status, iterations=found.iterations, cold=found.cold, **more)
@@ -173,6 +180,8 @@ class Ring:
             connected = horizon.connected(first, length)
             limits = horizon.import_limit_kwh(first, length), horizon.export_limit_kwh(first, length)
             self._put_limits(live, *limits, None if connected is None else connected > 0)
+        # Nothing of windows before may stay in the past's slot either.
+        self._table[:] = 0.0
         self._table[:, np.arange(first, first + horizon.window) % self._slots] = rows.T
 
     def _shared(self, name: str, primal: np.ndarray, first: int, taken: int) -> np.ndarray:

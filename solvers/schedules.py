@@ -153,9 +153,10 @@ def lost_for_want(
     curtailed = np.minimum(missing, shed)
     lost = np.minimum(missing - curtailed, lose)
     net = net - curtailed - lost
+    # Whoever cannot export cannot help others, with what is left or by giving up load of its own.
+    net = np.maximum(net, -instance.member_export_limit_kwh)
     missing_all = np.clip(net.sum(axis=1) - instance.import_limit_kwh, 0.0, None)
-    # Whoever cannot export cannot help others by giving up load of its own.
-    reach = np.maximum(net + instance.member_export_limit_kwh, 0.0)
+    reach = net + instance.member_export_limit_kwh
     more = _in_proportion(missing_all, np.minimum(shed - curtailed, reach))
     rest = np.maximum(missing_all - more.sum(axis=1), 0.0)
     return already + curtailed + more, lost + _in_proportion(rest, np.minimum(lose - lost, reach - more))

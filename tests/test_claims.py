@@ -21,6 +21,7 @@ from commonwatt.instances.record import Instance
 from commonwatt.models.allocation.decision import AllocationDecision, AllocationPrices
 from commonwatt.models.problem import problem
 from commonwatt.solvers.method import Answer, Method, cells, default_calls, menu
+from makers_scheduling import random_scheduling
 
 import commonwatt as cw
 
@@ -75,7 +76,7 @@ def wide_allocation(rng: np.random.Generator, intervals: int, n: int) -> Allocat
     )
 
 
-RANDOM: dict[str, Callable[[int], Instance]] = {"allocation": random_allocation}
+RANDOM: dict[str, Callable[[int], Instance]] = {"allocation": random_allocation, "scheduling": random_scheduling}
 """Problem to a maker of small random instances by seed."""
 
 

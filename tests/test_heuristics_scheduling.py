@@ -1,4 +1,4 @@
-"""Rules of thumb and kernels of scheduling: by hand, feasible wherever a schedule exists, and never better than possible.
+"""Rules of thumb and kernels of scheduling: by hand, feasible where a schedule exists, never better than possible.
 
 Strategy: one small case of each rule whose every number can be followed; then hundreds of random communities with
 limits, outages, trips and required contents, on which a rule may give up only where a program proves that nothing can
@@ -399,6 +399,22 @@ def test_battery_kernel_meets_its_bound_on_random_homes(seed: int) -> None:
     if len(instance.member) == 1:
         together = cw.solve(instance, method="separate_kernel", criterion="community_cost")
         assert abs(together.gap) <= 1e-9
+
+
+def test_a_trace_of_import_does_not_set_the_price() -> None:
+    """A store that takes a whole surplus of odd size leaves 2e-16 kWh to be bought; the price stays the store's."""
+    rng = np.random.default_rng(0)
+    instance = home(
+        168,
+        load_kwh=rng.lognormal(-1.0, 0.5, (168, 1)),
+        generation_kwh=(np.arange(168) % 24 > 15)[:, None] * rng.lognormal(0.3, 0.5, (168, 1)),
+        sell_price=np.full(168, 0.08),
+        **store(capacity_kwh=[6.0], charge_kw=[3.0], charge_efficiency=[0.95], discharge_efficiency=[0.95]),
+    )
+    solution = cw.solve(instance, method="separate_kernel", criterion="separate_cost")
+    grid = np.abs(solution.decision.net_kwh)
+    assert ((grid > 0) & (grid < 1e-12)).any()
+    assert abs(solution.gap) <= 1e-12
 
 
 @pytest.mark.parametrize("seed", range(0, 60, 6))

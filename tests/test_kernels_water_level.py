@@ -6,6 +6,7 @@ import sys
 import threading
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -19,6 +20,7 @@ from commonwatt.solvers.kernels import (
     water_filling,
     weighted_max_min,
 )
+from commonwatt.solvers.kernels.jit import drop_stale_cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -743,3 +745,16 @@ def test_the_speed_benchmark_runs_and_its_methods_agree():
         for name in task.calls.keys() & {"CVXPY + Clarabel", "Pyomo + HiGHS"}:
             # The last household of the community that programs are given is the prosumer.
             np.testing.assert_allclose(task.calls[name]().allocated_kwh[0, :-1], found, atol=1e-3)
+
+
+def test_cached_machine_code_is_dropped_when_any_source_changes(tmp_path: Path) -> None:
+    source, cache = tmp_path / "kernel.py", tmp_path / "__pycache__"
+    source.write_text("one = 1\n")
+    drop_stale_cache(tmp_path)
+    index = cache / "other.one-1.py311.nbi"
+    index.write_text("compiled")
+    drop_stale_cache(tmp_path)
+    assert index.exists()
+    source.write_text("one = 2  # edited\n")
+    drop_stale_cache(tmp_path)
+    assert not index.exists()

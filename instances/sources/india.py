@@ -97,7 +97,7 @@ def indian_community(
     steps = STEPS_PER_DAY[interval]
     dt_h = 24.0 / steps
     place, table = _members(model, households, villages, districts, states, seed)
-    hour = (np.arange(steps * days) % steps + 0.5) * dt_h
+    hour: Floats = (np.arange(steps * days, dtype=np.float64) % steps + 0.5) * dt_h
     counts = _owned(model, table["kind_code"].to_numpy(), seed)
     load = _load_kwh(model, counts, table, place, hour, dt_h, seed)
     size, made = _panels(model, table, place, hour, dt_h, seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import Fault
 from .tabular import MISSING_WORDS, TEXT, read_table, report_cells
 
-Table = pd.DataFrame | str | Path
+Table: TypeAlias = pd.DataFrame | str | Path
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class OwnTable:
 
     @staticmethod
     def _blank(cell: object) -> bool:
-        return bool(cell is None or pd.isna(cell) or str(cell).strip() in MISSING_WORDS)  # type: ignore[call-overload]
+        return bool(cell is None or pd.isna(cell) or str(cell).strip() in MISSING_WORDS)
 
     def words(self, column: str) -> list[str]:
         """Cells of a column as texts without surrounding blanks; empty ones are ``""``."""

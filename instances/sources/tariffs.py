@@ -224,7 +224,7 @@ def _times_of_use(
         inside = (minute >= begin[at]) & (minute < end[at])
         if end[at] <= begin[at]:
             inside = (minute >= begin[at]) | (minute < end[at])
-        block = np.ix_(months[at], days[at], np.flatnonzero(inside))
+        block = np.ix_(np.array(months[at]), np.array(days[at]), np.flatnonzero(inside))
         taken = owner[block] >= 0
         if taken.any():
             m, d, k = (int(axis[0]) for axis in np.nonzero(taken))

@@ -30,8 +30,8 @@ Minimise :math:`\sum_k b_k I_k - f_k X_k + \sum_{jk} \text{price}_j q_{jk} + \te
 It is :mod:`.program` for a community without movable requests and without limits between its members, where the premise
 of the linear program holds; members are pooled, which changes nothing, for what they exchange is free.
 
-Source: Lange, section "Cloud-based optimization workflow". Deviation: the ring is ours. Only bounds and costs move, not the
-matrix, which lets a solver keep its factors as well as its basis.
+Source: Lange, section "Cloud-based optimization workflow". Deviation: the ring is ours. Only bounds and costs move, not
+the matrix, which lets a solver keep its factors as well as its basis.
 """
 
 from __future__ import annotations

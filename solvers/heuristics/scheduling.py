@@ -259,7 +259,7 @@ def _served_by_class(
     served, left = np.zeros_like(limit), np.array(instance.request_kwh)
     for t in range(len(limit)):
         own = np.minimum(ceiling_kwh[t], room.high[t])
-        common = room.high_all[t]
+        common = room.common[t]
         urgent = np.clip(left - later[t], 0.0, limit[t])
         for r in first_come[limit[t, first_come] > 0]:
             i = instance.request_of[r]

@@ -54,7 +54,12 @@ class Room:
     low, high : (T, n) arrays
         Of each member.
     low_all, high_all : (T,) arrays
-        Of all members that are connected.
+        Of all members that are connected, as if each could export whatever is left.
+    common : (T,) array
+        What demand may be added by anybody: as ``high_all``, but what cannot be exported helps nobody.
+    helps, burdens : (T, n) arrays
+        From which draw of a member on less of it would help others, and up to which more would burden them: below
+        and above, its own connection stands between.
     on_grid : (T, n) array of bool
         Who is connected; others neither burden the community nor help it.
     """
@@ -63,6 +68,9 @@ class Room:
     high: np.ndarray
     low_all: np.ndarray
     high_all: np.ndarray
+    common: np.ndarray
+    helps: np.ndarray
+    burdens: np.ndarray
     on_grid: np.ndarray
 
     @classmethod
@@ -70,13 +78,19 @@ class Room:
         """Room beside net imports, where so much may be given up and so much be spilled, all (T, n) kWh."""
         most, least = instance.member_import_limit_kwh, instance.member_export_limit_kwh
         on_grid = (most > 0) | (least > 0)
-        total = np.where(on_grid, net_kwh, 0.0).sum(axis=1)
-        more, less = np.where(on_grid, give, 0.0).sum(axis=1), np.where(on_grid, spill, 0.0).sum(axis=1)
+
+        def together(parts: np.ndarray) -> np.ndarray:
+            total: np.ndarray = np.where(on_grid, parts, 0.0).sum(axis=1)
+            return total
+
         return cls(
             -least - spill - net_kwh,
             most + give - net_kwh,
-            -instance.export_limit_kwh - less - total,
-            instance.import_limit_kwh + more - total,
+            -instance.export_limit_kwh - together(net_kwh + spill),
+            instance.import_limit_kwh - together(net_kwh - give),
+            instance.import_limit_kwh - together(np.maximum(net_kwh - give, -least)),
+            -least + give - net_kwh,
+            most - spill - net_kwh,
             on_grid,
         )
 
@@ -160,17 +174,24 @@ def _shares(
     reason = reason or _missing(instance, most - room.low, slack, "of generation have nowhere to go")
     own_low, own_high = np.maximum(least, room.low), np.minimum(most, room.high)
     own_low = np.minimum(own_low, own_high)
-    together = np.zeros(n, dtype=int)
-    bound_low, bound_high = np.where(room.on_grid, own_low, 0.0), np.where(room.on_grid, own_high, 0.0)
-    wide = slack.sum(axis=1, keepdims=True)
-    for margin, text in (
-        (room.high_all - bound_low.sum(axis=1), "more are needed than the grid and storages bring"),
-        (bound_high.sum(axis=1) - room.low_all, "of generation have nowhere to go"),
-    ):
-        reason = reason or _missing(instance, margin[:, None], wide, text, common=True)
-    bound_low, bound_high = _narrowed(bound_low, bound_high, together, room.low_all[:, None], room.high_all[:, None])
-    own_low = np.where(room.on_grid, bound_low, own_low)
-    own_high = np.where(room.on_grid, bound_high, own_high)
+    nobody, wide = np.zeros(n, dtype=int), slack.sum(axis=1, keepdims=True)
+    unbounded = np.full((len(low), 1), np.inf)
+    # A draw below what a member can export helps nobody else, and one above what it can import burdens nobody.
+    helps, burdens = np.maximum(own_low, room.helps), np.minimum(own_high, room.burdens)
+    helps, burdens = np.where(room.on_grid, helps, 0.0), np.where(room.on_grid, burdens, 0.0)
+    margin = room.high_all - helps.sum(axis=1)
+    text = "more are needed than the grid and storages bring"
+    reason = reason or _missing(instance, margin[:, None], wide, text, common=True)
+    margin, text = burdens.sum(axis=1) - room.low_all, "of generation have nowhere to go"
+    reason = reason or _missing(instance, margin[:, None], wide, text, common=True)
+    _, top = _narrowed(
+        helps, np.maximum(np.where(room.on_grid, own_high, 0.0), helps), nobody, -unbounded, room.high_all[:, None]
+    )
+    bottom, _ = _narrowed(
+        np.minimum(np.where(room.on_grid, own_low, 0.0), burdens), burdens, nobody, room.low_all[:, None], unbounded
+    )
+    own_high = np.where(room.on_grid, np.minimum(own_high, top), own_high)
+    own_low = np.minimum(np.where(room.on_grid, np.maximum(own_low, bottom), own_low), own_high)
     low, high = _narrowed(low, high, owner, own_low, own_high)
     return low, high, reason
 

@@ -15,6 +15,7 @@ from ...instances.scheduling import SchedulingInstance, sum_by_owner
 from ...models.problem import TOLERANCE
 from ...models.scheduling.bounds import serve_in_order
 from ...models.scheduling.decision import SchedulingDecision
+from ...models.scheduling.rules import violations
 from ..schedules import flows_of_states, lost_for_want, net_of_storages, schedule
 from .scheduling_corridor import Corridor, Room, corridor, drawn, gained, net_beside, raise_if_impossible
 
@@ -45,7 +46,7 @@ def serve_by_rank(instance: SchedulingInstance, rank: np.ndarray) -> np.ndarray:
             for t in sorted(window, key=lambda t: rank[t, r]):
                 more = min(left, limit[t, r] - served[t, r], room.high[t, i] - taken[t, i])
                 if room.on_grid[t, i]:
-                    more = min(more, room.high_all[t] - taken[t][room.on_grid[t]].sum())
+                    more = min(more, room.common[t] - taken[t][room.on_grid[t]].sum())
                 if more > 0:
                     served[t, r] += more
                     taken[t, i] += more
@@ -108,7 +109,11 @@ def dispatch(
     soc = _walk(instance, way, net_beside(instance, served, curtailed_kwh), wish)
     net = net_beside(instance, served) + net_of_storages(instance, *flows_of_states(instance, soc))
     curtailed, lost = lost_for_want(instance, net, curtailed_kwh)
-    return schedule(instance, soc, served, curtailed_kwh=curtailed, lost_kwh=lost, separate=separate)
+    decision = schedule(instance, soc, served, curtailed_kwh=curtailed, lost_kwh=lost, separate=separate)
+    broken = violations(instance, decision)
+    if broken:
+        raise NotApplicable(f"{broken[0]}; this rule finds no way, where a program might")
+    return decision
 
 
 def _not_served(instance: SchedulingInstance, served: np.ndarray) -> str:
@@ -123,7 +128,8 @@ def _walk(instance: SchedulingInstance, way: Corridor, net_kwh: np.ndarray, wish
     nothing = np.zeros_like(net_kwh)
     soft = Room.beside(instance, net_kwh, nothing, nothing)
     hard = Room.beside(instance, net_kwh, nothing, instance.spillable_kwh)
-    unlimited = soft.unlimited
+    # Rounding may leave the least content a hair above the greatest.
+    unlimited, top = soft.unlimited, np.maximum(way.least, way.most)
     soc = np.empty_like(way.least)
     soc[0] = instance.initial_kwh
     for t in range(len(net_kwh)):
@@ -134,7 +140,7 @@ def _walk(instance: SchedulingInstance, way: Corridor, net_kwh: np.ndarray, wish
         draw = np.clip(wish(t, least, most, net_kwh[t]), least, most)
         if not unlimited:
             draw = _within_limits(instance, way, t, draw, least, most, soft, hard)
-        soc[t + 1] = np.clip(kept + gained(instance, draw), way.least[t + 1], np.maximum(*(way.least, way.most))[t + 1])
+        soc[t + 1] = np.clip(kept + gained(instance, draw), way.least[t + 1], top[t + 1])
     return soc
 
 
@@ -168,10 +174,12 @@ def _within_limits(
 
     # Storages help before load is curtailed: for each member behind its own connection, …
     draw = kept(moved(draw, least, soft.high[t], owner, 1))
-    # … and for all behind the community's.
+    # … and for all behind the community's, where what somebody cannot export helps nobody.
     outside = np.where(on_grid[owner], 0, 1)
-    lowest = kept(least)
-    ends = np.where(outside == 0, lowest, draw)
-    draw = moved(draw, ends, np.array([soft.high_all[t], np.inf]), outside, 1)
-    draw = moved(draw, np.clip(draw, low, high), np.array([hard.low_all[t], -np.inf]), outside, -1)
-    return draw
+    lowest = np.where(outside == 0, moved(least, draw, soft.low[t], owner, -1), draw)
+    added = np.bincount(owner, draw, len(on_grid)) + np.zeros(len(on_grid))
+    excess = np.where(on_grid, np.maximum(added, soft.low[t]), 0.0).sum() - soft.high_all[t]
+    reach = float((draw - lowest).sum())
+    if excess > 0 and reach > 0:
+        draw = draw - min(1.0, excess / reach) * (draw - lowest)
+    return moved(draw, np.clip(draw, low, high), np.array([hard.low_all[t], -np.inf]), outside, -1)

@@ -40,7 +40,7 @@ interval t + h on can change the water value of interval t.
 
 Accuracy: energies and prices to some 1e-13 of the greatest at hand, powers and capacities alike (a power of 1e9 kW at
 10 kWh costs nine digits), whatever the number of intervals; powers and contents keep their limits exactly. A power, a
-need or a surplus used whole is used to the bit (no traces of import where the battery serves the need). Bounds that miss
+need or surplus used whole is used to the bit (no traces of import where the battery serves the need). Bounds that miss
 each other by 1e-12 of the energies at hand count as touching; where losses in between multiply what that is worth,
 ``gap`` shows it. Determinism: the same bytes for any number of threads.
 

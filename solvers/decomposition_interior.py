@@ -1,0 +1,367 @@
+r"""Many members: an interior-point method that takes a community apart by storages at every step.
+
+The central linear program has a few columns for each storage and interval, and only the balances of the intervals (and
+the peaks) couple them. A Newton step of a primal-dual interior-point method therefore needs, besides one tridiagonal
+system for each storage (:mod:`.decomposition_passes`), one dense system in the prices alone: what the storages answer
+to a change of price is added up, exactly as a decomposition asks for it, but with second derivatives. Some 20 steps
+find price and schedules, whatever the number of members; then the battery kernel answers exactly at that price, and
+the rules certify the gap.
+
+All columns have finite limits that follow from the data, so that the duals of the limits make any price feasible and
+only balances and state equations have residuals.
+
+Source: the method is classical (Mehrotra 1992; block-angular programs: Castro 2000); the program is that of
+:mod:`commonwatt.models.scheduling.program`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import linalg, sparse
+
+from ..instances.errors import NotApplicable
+from ..instances.scheduling import SchedulingInstance
+from ..models.scheduling.decision import SchedulingPrices
+from .decomposition_passes import COLUMNS, NOTES, POINT, STAY, advance, correct
+from .kernels.block_search import in_parallel
+from .method import Answer
+from .price_takers import PriceTakers
+from .schedules import schedule
+from .status import Status
+
+TOLERANCE = 1e-9
+"""Relative duality gap and residuals at which the steps stop."""
+
+import os
+LAC=float(os.environ.get("LAC",0.1))
+STEPS = 80
+"""At most so many."""
+
+PART_FLOATS = 2**22
+"""Floats for the partial sums of the normal equations: bounds the number of parts, whatever the number of threads."""
+
+
+class Stores:
+    """The storages' columns, their duals and steps: three arrays, one block a storage."""
+
+    def __init__(self, instance: SchedulingInstance, start_price: np.ndarray, spread: float) -> None:
+        intervals, count = instance.charge_limit_kwh.shape
+        low, high = instance.state_low_kwh, instance.state_high_kwh
+        self.chosen = np.flatnonzero((instance.capacity_kwh > 0) | (instance.initial_kwh > 0))
+        chosen = self.chosen
+        self.low = low
+        self.limits = np.empty((len(chosen), COLUMNS + 1, intervals))
+        self.limits[:, 0] = instance.charge_limit_kwh[:, chosen].T
+        self.limits[:, 1] = instance.discharge_limit_kwh[:, chosen].T
+        self.limits[:, 2] = (high[1:] - low[1:])[:, chosen].T
+        self.limits[:, 3] = (instance.driven_kwh + low[1:] - instance.retention * low[:-1])[:, chosen].T
+        # What is all but fixed is fixed: between limits that nearly meet there is no interior to speak of.
+        upper = self.limits[:, :COLUMNS]
+        upper[upper <= 1e-9 * (1.0 + instance.capacity_kwh[chosen])[:, None, None]] = 0.0
+        self.numbers = np.stack(
+            [
+                instance.charge_efficiency,
+                1.0 / instance.discharge_efficiency,
+                instance.retention,
+                instance.terminal_value,
+            ],
+            axis=1,
+        )[chosen]
+        self.point = np.ones((len(chosen), POINT, intervals))
+        self.right = np.zeros((len(chosen), 2 * COLUMNS, intervals))
+        self.weight = 1.0
+        self._begin(start_price, spread)
+        parts = int(max(1, min(len(chosen), 64, PART_FLOATS // intervals**2)))
+        self.edges = np.linspace(0, len(chosen), parts + 1).astype(np.int64)
+        self.matrices = np.zeros((parts, intervals, intervals))
+        self.sides, self.drawn = np.zeros((parts, 2, intervals)), np.zeros((parts, intervals))
+        self.notes = np.zeros((parts, NOTES))
+
+    def _begin(self, price: np.ndarray, spread: float) -> None:
+        """Half of everything, at the start price, with duals that are feasible and away from 0."""
+        upper, point = self.limits[:, :COLUMNS], self.point
+        is_open = upper > 0
+        half = np.where(is_open, 0.5 * upper, 1.0)
+        point[:, 0:3] = half
+        point[:, 3:6] = half
+        water = np.full(point[:, 12].shape, price.mean())
+        point[:, 12] = water
+        on_charge, per_discharge, kept, worth = (column[:, None] for column in self.numbers.T)
+        reduced = np.empty_like(upper)
+        reduced[:, 0] = price - on_charge * water
+        reduced[:, 1] = per_discharge * water - price
+        reduced[:, 2] = water * (1.0 - kept)
+        reduced[:, 2, -1:] = water[:, -1:] - worth
+        point[:, 6:9] = np.where(is_open, np.maximum(reduced, 0.0) + spread, 1.0)
+        point[:, 9:12] = np.where(is_open, np.maximum(-reduced, 0.0) + spread, 1.0)
+
+    def advance(self, price: np.ndarray, turn: np.ndarray, moved: float, centre: float) -> tuple[np.ndarray, np.ndarray]:
+        """Take the step; what storages add to the next matrix (T, T) and right side (T,)."""
+
+        def run(first: int, last: int) -> None:
+            advance(
+                self.edges, first, last, self.point, self.right, self.limits, self.numbers, price, turn, moved, centre,
+                self.matrices, self.sides, self.drawn, self.notes,
+            )  # fmt: skip
+
+        in_parallel(run, len(self.edges) - 1)
+        upper = self.weight * self.matrices.sum(axis=0)
+        return upper + np.triu(upper, 1).T, self.weight * self.sides[:, 0].sum(axis=0)
+
+    def correct(self, price: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, float]:
+        """What storages add to the right side, (2, T): as it is, and for each unit of centring; products ahead."""
+
+        def run(first: int, last: int) -> None:
+            correct(
+                self.edges, first, last, self.point, self.right, self.limits, self.numbers, price, turn, self.sides,
+                self.notes,
+            )  # fmt: skip
+
+        in_parallel(run, len(self.edges) - 1)
+        return self.weight * self.sides.sum(axis=0), self.weight * float(self.notes[:, 0].sum())
+
+    def contents(self) -> np.ndarray:
+        """Content of each storage, (T + 1, S) kWh."""
+        found = self.low.copy()
+        is_open = self.limits[:, 2] > 0
+        found[1:, self.chosen] += np.where(is_open, self.point[:, 2], 0.0).T
+        return found
+
+
+class Columns:
+    """All other columns: grid, spilling, lost load, peak, service and curtailment, with the requests' own equations.
+
+    The community's rows are the balances, in which supply counts as it stands, and the peaks; each column has at most
+    one entry in the requests' rows, whose normal matrix is therefore diagonal.
+    """
+
+    def __init__(self, instance: SchedulingInstance, start_price: np.ndarray, spread: float) -> None:
+        intervals = len(instance.interval)
+        self.intervals = intervals
+        self.has_peak = instance.demand_charge > 0
+        self.rows = 2 * intervals if self.has_peak else intervals
+        most = np.minimum(instance.greatest_net_kwh.sum(axis=1), instance.import_limit_kwh).clip(0.0)
+        least = np.minimum(-instance.least_net_kwh.sum(axis=1), instance.export_limit_kwh).clip(0.0)
+        time = np.arange(intervals)
+        self.blocks: dict[str, slice] = {}
+        cost, upper, at, sign, own = [], [], [], [], []
+        served = np.argwhere(instance.request_limit_kwh > 0)
+        cut = np.argwhere(instance.sheddable_kwh > 0)
+        self.served, self.cut = served, cut
+        size = 0
+        for name, row, direction, price, limit, local in (
+            ("imported", time, 1.0, instance.buy_price, most, None),
+            ("exported", time, -1.0, -instance.sell_price, least, None),
+            ("spilled", time, -1.0, np.zeros(intervals), instance.spillable_kwh.sum(axis=1), None),
+            ("lost", time, 1.0, np.full(intervals, instance.lost_load_price), instance.losable_kwh.sum(axis=1), None),
+            ("service", served[:, 0], -1.0, np.zeros(len(served)), instance.request_limit_kwh, served),
+            ("curtailed", cut[:, 0], 1.0, instance.curtailment_price[cut[:, 1]], instance.sheddable_kwh, cut),
+        ):
+            limit = limit if local is None else limit[tuple(local.T)]
+            self.blocks[name] = slice(size, size + len(row))
+            size += len(row)
+            cost.append(price), upper.append(limit), at.append(row), sign.append(np.full(len(row), direction))
+            own.append(local[:, 1] if name == "service" else np.full(len(row), -1))
+        rows, columns, values = np.concatenate(at), np.arange(size), np.concatenate(sign)
+        if self.has_peak:
+            # Import power less the peak, plus slack, is 0.
+            highest = float(most.max(initial=0.0)) / instance.dt_h
+            self.blocks["peak"] = slice(size, size + 1)
+            cost += [np.array([instance.demand_charge]), np.zeros(intervals)]
+            upper += [np.array([1.1 * highest]), np.full(intervals, 1.1 * highest)]
+            own.append(np.full(intervals + 1, -1))
+            peak = intervals + time
+            rows = np.concatenate([rows, peak, peak, peak])
+            columns = np.concatenate([columns, time, np.full(intervals, size), size + 1 + time])
+            ones = np.ones(intervals)
+            values = np.concatenate([values, ones / instance.dt_h, -ones, ones])
+            size += 1 + intervals
+        self.cost, self.upper = np.concatenate(cost), np.concatenate(upper)
+        self.matrix = sparse.csr_array((values, (rows, columns)), shape=(self.rows, size))
+        owner = np.concatenate(own)
+        local = np.flatnonzero(owner >= 0)
+        self.asked = instance.request_kwh
+        self.local = sparse.csr_array((np.ones(len(local)), (owner[local], local)), shape=(len(self.asked), size))
+        self.open = self.upper > 1e-9 * (1.0 + self.upper.mean())
+        half = np.where(self.open, 0.5 * self.upper, 1.0)
+        self.x, self.w = half.copy(), half
+        self.local_price = np.full(len(self.asked), float(start_price.mean()))
+        outer = np.concatenate([start_price, np.zeros(self.rows - intervals)])
+        reduced = self.reduced(outer)
+        self.z = np.where(self.open, np.maximum(reduced, 0.0) + spread, 1.0)
+        self.v = np.where(self.open, np.maximum(-reduced, 0.0) + spread, 1.0)
+
+    def reduced(self, price: np.ndarray) -> np.ndarray:
+        """Costs less what the rows' multipliers pay."""
+        found: np.ndarray = self.cost - self.matrix.T @ price + self.local.T @ -self.local_price
+        return found
+
+    @property
+    def taken(self) -> np.ndarray:
+        """Values of the columns; a fixed one is 0."""
+        return np.where(self.open, self.x, 0.0)
+
+    def equations(
+        self, price: np.ndarray, moved: tuple[float, float] | None, centring: float = -1.0
+    ) -> tuple[np.ndarray | None, np.ndarray]:
+        """As of storages: matrix (m, m) and right side (m,)."""
+        if centring < 0.0:
+            if moved is not None:
+                self.x, self.w = self.x + moved[0] * self.dx, self.w - moved[0] * self.dx
+                self.z, self.v = self.z + moved[1] * self.dz, self.v + moved[1] * self.dv
+                self.local_price = self.local_price + moved[1] * self.dlocal
+            self.right = -self.x * self.z, -self.w * self.v
+            theta = np.where(self.open, 1.0 / (self.z / self.x + self.v / self.w), 0.0)
+            self.theta = theta
+            self.pivot = 1.0 / (self.local @ theta + 1e-30)
+            scaled = self.matrix * theta
+            self.coupling = self.local @ scaled.T
+        else:
+            self.right = (
+                centring - self.x * self.z - self.dx * self.dz,
+                centring - self.w * self.v + self.dx * self.dv,
+            )
+        missing = self.reduced(price) - self.z + self.v
+        self.gradient = missing - self.right[0] / self.x + self.right[1] / self.w
+        pushed = self.theta * self.gradient
+        self.local_missing = self.asked - self.local @ self.taken
+        self.local_side = self.local_missing + self.local @ pushed
+        side = self.matrix @ pushed - self.coupling.T @ (self.pivot * self.local_side)
+        if centring >= 0.0:
+            return None, side
+        matrix = (scaled @ self.matrix.T).toarray()
+        matrix -= (self.coupling.T @ (self.coupling * self.pivot[:, None])).toarray()
+        return matrix, side
+
+    def directions(self, turn: np.ndarray) -> np.ndarray:
+        """As of storages."""
+        self.dlocal = self.pivot * (self.local_side - self.coupling @ turn)
+        change = self.matrix.T @ turn + self.local.T @ self.dlocal
+        dx = self.theta * (change - self.gradient)
+        dz = np.where(self.open, (self.right[0] - self.z * dx) / self.x, 0.0)
+        dv = np.where(self.open, (self.right[1] + self.v * dx) / self.w, 0.0)
+        self.dx, self.dz, self.dv = dx, dz, dv
+        shrinks = max((-dx / self.x).max(initial=0.0), (dx / self.w).max(initial=0.0))
+        falls = max((-dz / self.z).max(initial=0.0), (-dv / self.v).max(initial=0.0))
+        sums = ((self.z - self.v) @ dx, self.x @ dz + self.w @ dv, dx @ (dz - dv))
+        return np.array([shrinks, falls, *sums])
+
+    def least(self, price: np.ndarray) -> float:
+        """What the columns prove: the least they can cost at prices, with what the requests' prices pay."""
+        return float(np.minimum(self.reduced(price), 0.0)[self.open] @ self.upper[self.open] + self.local_price @ self.asked)
+
+    @property
+    def products(self) -> tuple[float, float]:
+        """Sum of the complementarity products, and their number."""
+        return float((self.x * self.z + self.w * self.v)[self.open].sum()), 2.0 * float(self.open.sum())
+
+
+@dataclass
+class Found:
+    """What the steps found.
+
+    Parameters
+    ----------
+    price : (T,) array, currency/kWh
+        Of energy.
+    peak_value : (T,) array, currency/kW
+        Of import power.
+    stores, columns : Stores, Columns
+        Values of all columns.
+    rows : list of dict
+        A row for each step.
+    converged : bool
+        Whether gap and residuals are below the tolerance.
+    """
+
+    price: np.ndarray
+    peak_value: np.ndarray
+    stores: Stores
+    columns: Columns
+    rows: list[dict[str, float]]
+    converged: bool
+
+
+def find_prices(
+    instance: SchedulingInstance, *, tolerance: float = TOLERANCE, time_limit_s: float | None = None
+) -> Found:
+    """Prices and schedules by the interior-point method; not converged where the instance has no interior."""
+    started = time.perf_counter()
+    intervals = len(instance.interval)
+    start = 0.5 * (instance.buy_price + instance.sell_price)
+    spread = 0.5 * float(np.abs(instance.buy_price).mean() + np.abs(instance.terminal_value).max(initial=0.0)) or 1.0
+    stores, columns = Stores(instance, start, spread), Columns(instance, start, spread)
+    price = np.concatenate([start, np.zeros(columns.rows - intervals)])
+    fixed = np.concatenate([instance.net_load_kwh.sum(axis=1), np.zeros(columns.rows - intervals)])
+    size = 1.0 + float((instance.load_kwh + instance.generation_kwh).sum(axis=1).max())
+    store_size = 1.0 + float(instance.capacity_kwh.max(initial=0.0))
+    rows: list[dict[str, float]] = []
+    moved, centre = -1.0, 0.0
+    lengths: tuple[float, float] | None = None
+    turn = np.zeros_like(price)
+    converged = False
+    for number in range(STEPS):
+        inner, inner_side = stores.advance(price[:intervals], turn[:intervals], moved, centre)
+        if number:
+            price = price + moved * turn
+        matrix, side = columns.equations(price, lengths)
+        assert matrix is not None
+        matrix[:intervals, :intervals] += inner
+        missing = fixed - columns.matrix @ columns.taken
+        missing[:intervals] += stores.drawn.sum(axis=0) * stores.weight
+        side[:intervals] += inner_side
+        products, opened = columns.products
+        notes = stores.notes.sum(axis=0) * stores.weight
+        products += notes[0]
+        opened += notes[1]
+        cost = columns.cost @ columns.taken + notes[3]
+        bound = price @ fixed + columns.least(price) + notes[4]
+        constant = (stores.numbers[:, 3] @ stores.low[-1, stores.chosen]) * stores.weight
+        residual = max(
+            float(np.abs(missing).max()) / size,
+            float(stores.notes[:, 2].max(initial=0.0)) / store_size,
+            float((np.abs(columns.local_missing) / (1.0 + columns.asked)).max(initial=0.0)),
+        )
+        gap = max(cost - bound, products) / max(1e-12, abs(cost - constant))
+        rows.append({"round": number, "cost": cost - constant, "bound": bound - constant, "gap": gap, "residual": residual})
+        if gap <= tolerance and residual <= tolerance:
+            converged = True
+            break
+        if time_limit_s is not None and time.perf_counter() - started > time_limit_s:
+            break
+        factor = _factor(matrix)
+        turn = linalg.cho_solve(factor, missing + side)
+        ahead = columns.directions(turn)
+        by_x, by_z = (min(1.0, 1.0 / max(rate, 1e-300)) for rate in ahead[:2])
+        own, own_count = columns.products
+        then = own + by_x * ahead[2] + by_z * ahead[3] + by_x * by_z * ahead[4]
+        floor = 0.1 * tolerance * max(1e-12, abs(cost - constant)) / opened
+        inner_sides, inner_then = stores.correct(price[:intervals], turn[:intervals])
+        share = max(then + inner_then, 0.0) / products
+        lacking = float(np.abs(missing[:intervals]) @ (instance.buy_price))
+        centre = max(LAC * min(1.0, lacking / products) * products / opened, floor)
+        _, side = columns.equations(price, None, centre + max(then / own, 0.0) ** 3 * own / own_count)
+        side[:intervals] += inner_sides[0] + centre * inner_sides[1]
+        turn = linalg.cho_solve(factor, missing + side)
+        ahead = columns.directions(turn)
+        lengths = tuple(min(1.0, STAY / max(rate, 1e-300)) for rate in ahead[:2])  # type: ignore[assignment]
+        moved = lengths[1]
+        rows[-1] |= {"by_x": lengths[0], "by_z": lengths[1], "mu":products/opened,"share":share}
+    peak_value = np.maximum(-price[intervals:], 0.0) if columns.has_peak else np.zeros(intervals)
+    return Found(price[:intervals], peak_value, stores, columns, rows, converged)
+
+
+def _factor(matrix: np.ndarray) -> Any:
+    """Cholesky factor; the diagonal is raised by as little as makes the matrix definite in floats."""
+    scale = np.abs(np.diag(matrix)) + 1e-300
+    raised = 1e-15
+    while True:
+        try:
+            return linalg.cho_factor(matrix + np.diag(raised * scale))
+        except linalg.LinAlgError:
+            raised *= 100.0

@@ -1,0 +1,272 @@
+"""Run of the program with internal prices: solve it, project its answer into the rules, form prices and bills anew.
+
+An interior-point answer keeps limits to about 1e-8 and is nowhere at a vertex. What goes into the schedule are contents,
+service and what is given up, each moved into its limits; flows follow from contents, so that no storage charges and
+discharges at once. Bills are those of the finished schedule at prices without smoothing.
+
+Source: :mod:`commonwatt.models.scheduling.sdr_program`; the price: Liu et al., IEEE TPWRS 32(5), 2017.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..instances.errors import InfeasibleError, NotApplicable
+from ..instances.scheduling import SchedulingInstance, sum_by_owner
+from ..models.scheduling.decision import SchedulingDecision, SchedulingPrices
+from ..models.scheduling.premise import premise
+from ..models.scheduling.sdr_program import build_sdr
+from .method import Answer
+from .nlp_programs import solve_nlp
+from .program_runs import Watch, timed
+from .programs import Outcome
+from .schedules import flows_of_states, schedule
+
+
+class SdrPrices(NamedTuple):
+    """Internal prices of each interval, (T,) each.
+
+    Parameters
+    ----------
+    buying, selling : arrays, currency/kWh
+        What members pay and receive.
+    supply_over_demand : array
+        SDR; infinite where nobody buys, NaN where nobody trades.
+    case : array of str
+        Empty, or which edge case an interval is: "nobody sells", "nobody buys", "nobody trades", "no feed-in price".
+    """
+
+    buying: np.ndarray
+    selling: np.ndarray
+    supply_over_demand: np.ndarray
+    case: np.ndarray
+
+
+def sdr_prices(bought: np.ndarray, sold: np.ndarray, buy: np.ndarray, sell: np.ndarray) -> SdrPrices:
+    """Internal prices by the supply and demand ratio.
+
+    Parameters
+    ----------
+    bought, sold : (T,) arrays, kWh
+        What all members buy and sell, both at least 0.
+    buy, sell : (T,) arrays, currency/kWh
+        Of the grid, sell at most buy.
+
+    Returns
+    -------
+    SdrPrices
+        Within [sell, buy], and p_b · bought - p_s · sold = buy (bought - sold)⁺ - sell (sold - bought)⁺.
+    """
+    spread = buy - sell
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = sold / bought
+    r = np.where(bought > 0, np.minimum(np.nan_to_num(ratio, nan=0.0), 1.0), np.where(sold > 0, 1.0, 0.0))
+    # The formula has a pole at a feed-in price of 0 or less; there the price falls linearly instead.
+    plain = sell > 0
+    down = np.where(plain, spread * r + sell, 1.0)
+    inside = np.where(plain, sell * buy / down, buy - spread * r)
+    selling = np.where(r >= 1.0, sell, inside)
+    buying = np.where(r >= 1.0, sell, selling * r + buy * (1.0 - r))
+    nobody = (bought == 0) & (sold == 0)
+    selling = np.where(nobody, sell, selling)
+    case = np.full(len(buy), "", dtype=object)
+    case[~plain] = "no feed-in price"
+    case[(sold == 0) & (bought > 0)] = "nobody sells"
+    case[(bought == 0) & (sold > 0)] = "nobody buys"
+    case[nobody] = "nobody trades"
+    return SdrPrices(buying, selling, ratio, case)
+
+
+def run_sdr(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Least sum of all members' bills at internal prices, by Ipopt.
+
+    Parameters
+    ----------
+    instance : SchedulingInstance
+        What is given.
+    time_limit_s : float, optional
+        For stating and solving together.
+
+    Returns
+    -------
+    Answer
+        With prices, of which the rules make a bound; logs ``internal_prices`` (one row an interval: buying and selling
+        energy, SDR, prices, edge case) and ``bills`` (one row a member: paid, received, bill, and its part that goes
+        to or comes from other members, which add up to 0).
+
+    Raises
+    ------
+    NotApplicable
+        Where the linear program would need binary variables, where the extra ``nlp`` is missing, or where time ran
+        out: Ipopt has nothing to show before it ends.
+    InfeasibleError
+        In the instance's words.
+    """
+    where = premise(instance)
+    if not where.holds:
+        raise NotApplicable(f"binary variables are needed, and the program is smooth: {where.reasons[0]}")
+    watch = Watch.start(time_limit_s)
+    model, build_seconds = timed(lambda: build_sdr(instance))
+    try:
+        outcome = solve_nlp(model, time_limit_s=watch.left())
+    except InfeasibleError:
+        from .scheduling_explain import explain
+
+        raise InfeasibleError(explain(instance)) from None
+    if not outcome.has_solution:
+        raise NotApplicable(f"no schedule was found within {time_limit_s:g} s; allow more time")
+    decision = _decision(instance, model)
+    logs = bills_of(instance, decision)
+    return Answer(
+        decision, _prices(instance, model, outcome), outcome.status, {}, build_seconds + outcome.build_seconds, (), logs
+    )
+
+
+def _array(variable: Any, limit: np.ndarray, base: float) -> np.ndarray:
+    """Values of a variable in kWh, within [0, limit]."""
+    found = np.zeros(limit.shape)
+    for index in variable:
+        found[index] = variable[index].value * base
+    kept: np.ndarray = np.minimum(np.maximum(found, 0.0), limit)
+    return kept
+
+
+def _decision(instance: SchedulingInstance, model: Any) -> SchedulingDecision:
+    base = float(model.base_kwh.value)
+    drawn = _array(model.charge, instance.charge_limit_kwh, base)
+    drawn -= _array(model.discharge, instance.discharge_limit_kwh, base)
+    content = reachable(instance, _array(model.content, np.full(instance.state_low_kwh.shape, np.inf), base))
+    charge, discharge = flows_of_states(instance, content)
+    # In the midst of an optimal face, a storage may burn energy that is worth nothing. It is idle instead, and where
+    # export would cost something, what it burned is spilled.
+    burned = sum_by_owner(drawn - charge + discharge, instance.storage_of, len(instance.member))
+    spilled = _array(model.spilled, instance.spillable_kwh, base)
+    more = np.where(instance.sell_price[:, None] < 0, np.maximum(burned, 0.0), 0.0)
+    return schedule(
+        instance,
+        content,
+        served_in_full(instance, _array(model.service, instance.request_limit_kwh, base)),
+        curtailed_kwh=_array(model.curtailed, instance.sheddable_kwh, base),
+        lost_kwh=_array(model.lost, instance.losable_kwh, base),
+        spilled_kwh=np.minimum(spilled + more, instance.spillable_kwh),
+    )
+
+
+def reachable(instance: SchedulingInstance, content_kwh: np.ndarray) -> np.ndarray:
+    """Contents next to given ones that flows can lead through, and from which what is required later can be reached.
+
+    Parameters
+    ----------
+    instance : SchedulingInstance
+        What is given.
+    content_kwh : (T + 1, S) array, kWh
+        Contents as a solver found them.
+
+    Returns
+    -------
+    (T + 1, S) array, kWh
+        The same but for what they were off.
+    """
+    low, high = instance.state_low_kwh.copy(), instance.state_high_kwh.copy()
+    most = instance.charge_efficiency * instance.charge_limit_kwh
+    least = instance.discharge_limit_kwh / instance.discharge_efficiency
+    trip, kept = instance.driven_kwh, instance.retention
+    for t in range(len(trip) - 1, 0, -1):
+        low[t] = np.maximum(low[t], (low[t + 1] + trip[t] - most[t]) / kept)
+        high[t] = np.minimum(high[t], (high[t + 1] + trip[t] + least[t]) / kept)
+    found = content_kwh.copy()
+    found[0] = instance.initial_kwh
+    for t in range(len(trip)):
+        before = kept * found[t] - trip[t]
+        found[t + 1] = np.minimum(np.maximum(found[t + 1], low[t + 1]), high[t + 1])
+        found[t + 1] = np.minimum(np.maximum(found[t + 1], before - least[t]), before + most[t])
+    return found
+
+
+def served_in_full(instance: SchedulingInstance, service_kwh: np.ndarray) -> np.ndarray:
+    """Service with what it is off spread over what room there is, (T, R) kWh."""
+    missing = instance.request_kwh - service_kwh.sum(axis=0)
+    room = np.where(missing > 0, instance.request_limit_kwh - service_kwh, service_kwh)
+    whole = room.sum(axis=0)
+    share = np.divide(missing, whole, out=np.zeros_like(whole), where=whole > 0)
+    return service_kwh + np.maximum(share, -1.0) * room
+
+
+def bills_of(instance: SchedulingInstance, decision: SchedulingDecision) -> dict[str, pd.DataFrame]:
+    """Internal prices and members' bills of a schedule.
+
+    Parameters
+    ----------
+    instance : SchedulingInstance
+        What is given.
+    decision : SchedulingDecision
+        Any schedule.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``internal_prices`` and ``bills``, see :func:`run_sdr`.
+    """
+    net = decision.net_kwh
+    buying, selling = np.maximum(net, 0.0), np.maximum(-net, 0.0)
+    bought, sold = buying.sum(axis=1), selling.sum(axis=1)
+    found = sdr_prices(bought, sold, instance.buy_price, instance.sell_price)
+    paid = (found.buying[:, None] * buying).sum(axis=0)
+    received = (found.selling[:, None] * selling).sum(axis=0)
+    # The grid is paid for import and pays for export; who does which, members share in proportion.
+    total = decision.community_net_kwh
+    imported = np.divide(np.maximum(total, 0.0), bought, out=np.zeros_like(total), where=bought > 0)
+    exported = np.divide(np.maximum(-total, 0.0), sold, out=np.zeros_like(total), where=sold > 0)
+    grid = ((instance.buy_price * imported)[:, None] * buying).sum(axis=0)
+    grid -= ((instance.sell_price * exported)[:, None] * selling).sum(axis=0)
+    prices = pd.DataFrame(
+        {
+            "interval": instance.interval,
+            "buying_kwh": bought,
+            "selling_kwh": sold,
+            "supply_over_demand": found.supply_over_demand,
+            "buying_price": found.buying,
+            "selling_price": found.selling,
+            "case": found.case,
+        }
+    )
+    bills = pd.DataFrame(
+        {
+            "member": instance.member,
+            "paid": paid,
+            "received": received,
+            "bill": paid - received,
+            "to_members": paid - received - grid,
+        }
+    )
+    return {"internal_prices": prices, "bills": bills}
+
+
+def _prices(instance: SchedulingInstance, model: Any, outcome: Outcome) -> SchedulingPrices:
+    """Prices from duals of the linear program's constraints, turned back from its units."""
+    base = float(model.base_price.value)
+    balance = [outcome.dual(model.community_is_balanced[t]) for t in model.interval]
+    member = np.repeat(np.array(balance)[:, None], len(instance.member), axis=1)
+    # One more kWh of a member's demand is in the balance of all and, where it decides anything, in its own equation.
+    for at in model.nets_add_up:
+        member[at] += outcome.dual(model.nets_add_up[at])
+    member *= base
+    energy = member.mean(axis=1)
+    water = np.zeros(instance.charge_limit_kwh.shape)
+    for at, value in outcome.dual(model.contents_follow_from_flows).items():
+        water[at] = -value * base
+    limits = (model.members_import_within_limits, model.members_export_within_limits)
+    for one in limits:
+        for at in one:
+            member[at] -= outcome.dual(one[at]) * base
+    peak = outcome.dual(model.peak_covers_import)
+    return SchedulingPrices(
+        instance=instance,
+        energy_price=energy,
+        member_price=member if sum(map(len, limits)) else None,
+        water_value=water,
+        peak_value=[max(0.0, -peak[t]) * base for t in model.interval],
+    )
