@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from ..instances.errors import InfeasibleError
+from ..models.linear_program import LinearProgram
 from .highs import quiet_highs
 from .programs import SolverError, UnboundedError
 from .status import Status
 
-TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-
-
-class Arrays(Protocol):
-    """Minimise cost · x subject to row limits on A x and column limits on x."""
-
-    cost: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    matrix: sparse.csc_array
-    row_low: np.ndarray
-    row_high: np.ndarray
+TIGHT: dict[str, Any] = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+"""Schedules are judged to 1e-9 of each limit; HiGHS' own 1e-7 is too wide."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +42,12 @@ class ArraySolution:
     iterations: int
 
 
-def solve_arrays(program: Arrays, *, time_limit_s: float | None = None, **options: Any) -> ArraySolution | None:
+def solve_arrays(program: LinearProgram, *, time_limit_s: float | None = None, **options: Any) -> ArraySolution | None:
     """Solve a linear program of arrays by HiGHS.
 
     Parameters
     ----------
-    program : Arrays
+    program : LinearProgram
         What is to be minimised.
     time_limit_s : float, optional
         For the solver.
@@ -81,7 +71,7 @@ def solve_arrays(program: Arrays, *, time_limit_s: float | None = None, **option
     return read_solution(solver)
 
 
-def load_arrays(solver: Any, program: Arrays) -> None:
+def load_arrays(solver: Any, program: LinearProgram) -> None:
     """Pass a program of arrays to a HiGHS.
 
     Raises

@@ -40,6 +40,8 @@ NOTES = 5
 """What a pass counts: complementarity products, open limits, greatest gap in a state equation, cost, bound."""
 
 MOST = 1.0
+import os
+WIDE = float(os.environ.get("WIDE", 100))
 
 STAY = 0.995
 """How far towards the nearest limit a step goes."""
@@ -205,7 +207,7 @@ def advance(
                 work[12:18] = right[s] + centre
                 take_sides(own, numbers[s], work)
                 by_x, by_z = move_columns(own, limits[s], numbers[s], turn, work, water)
-                take_step(own, limits[s], work, water, by_x, by_z)
+                take_step(own, limits[s], work, water, by_x, by_z, centre)
             open_up(own, limits[s], numbers[s], ahead, work)
             affine_sides(own, work)
             take_sides(own, numbers[s], work)
@@ -240,7 +242,7 @@ def advance(
 
 @njit(error_model="numpy", nogil=True)
 def take_step(
-    point: np.ndarray, limits: np.ndarray, work: np.ndarray, water: np.ndarray, by_x: float, by_z: float
+    point: np.ndarray, limits: np.ndarray, work: np.ndarray, water: np.ndarray, by_x: float, by_z: float, centre: float
 ) -> None:
     """Go along a step, columns and duals over their own lengths."""
     for k in range(COLUMNS):
@@ -252,6 +254,9 @@ def take_step(
             v[t] += is_open * by_z * (upper[t] + v[t] * change[t]) * per_w[t]
             x[t] += by_x * change[t]
             w[t] -= by_x * change[t]
+            if limits[k, t] > 0.0:
+                z[t] = min(max(z[t], centre / (WIDE * x[t])), WIDE * centre / x[t])
+                v[t] = min(max(v[t], centre / (WIDE * w[t])), WIDE * centre / w[t])
     for t in range(water.size):
         point[12, t] += by_z * water[t]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyomo.environ as pyo
 
 IPOPT_DEFAULTS: Mapping[str, Any] = {"tol": 1e-9, "constr_viol_tol": 1e-10, "max_iter": 1000, "mu_init": 1e-2}
-"""Tight, since schedules are judged to 1e-9 of their limits; a barrier that begins where values of about 1 still matter."""
+"""Tight, since schedules are judged to 1e-9 of their limits; a barrier that begins small, as values are about 1."""
 
 SILENT: Mapping[str, Any] = {"ipopt.print_level": 0, "ipopt.sb": "yes", "print_time": False, "error_on_fail": False}
 
@@ -99,8 +99,7 @@ def solve_nlp(model: pyo.ConcreteModel, *, time_limit_s: float | None = None, **
     # CasADi's Lagrangian is f + λ g, of what it minimises.
     sign = -1.0 if objective.sense == pyo.minimize else 1.0
     duals = {
-        id(row): (row, sign * value)
-        for row, value in zip(rows, raw["lam_g"].full().ravel().tolist(), strict=True)
+        id(row): (row, sign * value) for row, value in zip(rows, raw["lam_g"].full().ravel().tolist(), strict=True)
     }
     return Outcome(status, float(pyo.value(objective)), worst, seconds, build_seconds, duals)
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..instances.errors import InfeasibleError, NotApplicable
 from ..instances.scheduling import SchedulingInstance
-from ..models.scheduling.arrays import LinearProgram, assemble
+from ..models.linear_program import LinearProgram
+from ..models.scheduling.arrays import assemble
 from ..models.scheduling.bounds import Tariff
 from ..models.scheduling.decision import SchedulingPrices
 from ..models.scheduling.premise import premise

@@ -1,8 +1,8 @@
 """Run of the program with internal prices: solve it, project its answer into the rules, form prices and bills anew.
 
-An interior-point answer keeps limits to about 1e-8 and is nowhere at a vertex. What goes into the schedule are contents,
-service and what is given up, each moved into its limits; flows follow from contents, so that no storage charges and
-discharges at once. Bills are those of the finished schedule at prices without smoothing.
+An interior-point answer keeps limits to about 1e-8 and is nowhere at a vertex. What goes into the schedule are
+contents, service and what is given up, each moved into its limits; flows follow from contents, so that no storage
+charges and discharges at once. Bills are those of the finished schedule at prices without smoothing.
 
 Source: :mod:`commonwatt.models.scheduling.sdr_program`; the price: Liu et al., IEEE TPWRS 32(5), 2017.
 """
@@ -22,8 +22,11 @@ from ..models.scheduling.sdr_program import build_sdr
 from .method import Answer
 from .nlp_programs import solve_nlp
 from .program_runs import Watch, timed
-from .programs import Outcome
+from .programs import Outcome, SolverError
 from .schedules import flows_of_states, schedule
+
+STRATEGIES = ("adaptive", "monotone")
+"""How Ipopt lowers its barrier. On degenerate instances either gets stuck now and then, hardly ever both."""
 
 
 class SdrPrices(NamedTuple):
@@ -109,20 +112,34 @@ def run_sdr(instance: SchedulingInstance, *, time_limit_s: float | None = None) 
     if not where.holds:
         raise NotApplicable(f"binary variables are needed, and the program is smooth: {where.reasons[0]}")
     watch = Watch.start(time_limit_s)
-    model, build_seconds = timed(lambda: build_sdr(instance))
-    try:
-        outcome = solve_nlp(model, time_limit_s=watch.left())
-    except InfeasibleError:
-        from .scheduling_explain import explain
-
-        raise InfeasibleError(explain(instance)) from None
+    model, outcome, build_seconds = _solved(instance, watch)
     if not outcome.has_solution:
         raise NotApplicable(f"no schedule was found within {time_limit_s:g} s; allow more time")
     decision = _decision(instance, model)
     logs = bills_of(instance, decision)
-    return Answer(
-        decision, _prices(instance, model, outcome), outcome.status, {}, build_seconds + outcome.build_seconds, (), logs
-    )
+    return Answer(decision, _prices(instance, model, outcome), outcome.status, {}, build_seconds, logs=logs)
+
+
+def _solved(instance: SchedulingInstance, watch: Watch) -> tuple[Any, Outcome, float]:
+    """The program, its outcome by the first way to lower the barrier that comes to an end, and seconds to state it."""
+    failed: SolverError | None = None
+    build_seconds = 0.0
+    for strategy in STRATEGIES:
+        # Variables are emptied by a failure, and a start has to be anew.
+        model, seconds = timed(lambda: build_sdr(instance))
+        build_seconds += seconds
+        try:
+            outcome = solve_nlp(model, time_limit_s=watch.left(), mu_strategy=strategy)
+        except InfeasibleError:
+            from .scheduling_explain import explain
+
+            raise InfeasibleError(explain(instance)) from None
+        except SolverError as error:
+            failed = error
+            continue
+        return model, outcome, build_seconds + outcome.build_seconds
+    assert failed is not None
+    raise failed
 
 
 def _array(variable: Any, limit: np.ndarray, base: float) -> np.ndarray:

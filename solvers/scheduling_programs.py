@@ -13,14 +13,12 @@ from ..models.scheduling.bounds import Tariff, community_bound
 from ..models.scheduling.decision import SchedulingDecision, SchedulingPrices
 from ..models.scheduling.premise import premise
 from ..models.scheduling.program import build_community_cost, build_peak_cost
+from .array_programs import TIGHT
 from .method import Answer
 from .program_runs import Watch, timed
 from .programs import Outcome, solve_pyomo
 from .schedules import schedule
 from .status import Status
-
-TIGHT: dict[str, Any] = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-"""Schedules are judged to 1e-9 of each limit; HiGHS' own 1e-7 is too wide."""
 
 Build = Callable[[SchedulingInstance], Any]
 
@@ -166,7 +164,7 @@ def join_members(instance: SchedulingInstance, answers: list[Answer]) -> Answer:
 def _proved(answer: Answer) -> float:
     """Bound on the cost of a member alone, by its prices or by a tree."""
     given = answer.decision.instance
-    if answer.prices is None or not isinstance(given, SchedulingInstance):
+    if not isinstance(answer.prices, SchedulingPrices) or not isinstance(given, SchedulingInstance):
         return answer.bounds.get("separate_cost", -np.inf)
     return community_bound(given, Tariff.of_cost(given), answer.prices)
 

@@ -209,7 +209,7 @@ def _declare_slacks(model: Any, instance: SchedulingInstance, *, elastic: bool) 
     model.contents_stay_below_their_most = pyo.Constraint(states, rule=below_high)
 
 
-def _finite(limit: float) -> float | None:
+def _finite(limit: Any) -> float | None:
     return float(limit) if np.isfinite(limit) else None
 
 

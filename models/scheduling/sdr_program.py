@@ -47,8 +47,8 @@ program's variables, so the program is the linear program in other clothes: its 
 linear program, all optimal, and as :math:`\sigma \le \beta` importing and exporting at once does not pay. Nothing here
 cancels by hand: the bills are in the objective, and that the optimum equals the linear program's is tested.
 
-**Scale.** The instance is put in units of its own (:func:`per_unit`): energies over the greatest net import of a member,
-prices over the greatest price. What it states is linear but for prices, so that nothing else changes.
+**Scale.** The instance is put in units of its own (:func:`per_unit`): energies over the greatest net import of a
+member, prices over the greatest price. What it states is linear but for prices, so that nothing else changes.
 
 Source: Lange, *Cloud-coordinated peer-to-peer energy sharing for urban community microgrids*, sections "Cloud-based
 optimization workflow" (constrained non-linear program) and "Supply-demand-ratio pricing and p-MAS coordination"; the

@@ -54,7 +54,7 @@ def all_sound(values: np.ndarray) -> bool:
 @njit(fastmath=REASSOCIATE, error_model="numpy", nogil=True, forceinline=True)
 def _survey_block(
     cap: np.ndarray, bits: np.ndarray, weight: np.ndarray, first: int, last: int
-) -> tuple[float, float, int]:
+) -> tuple[float, float, np.int64]:
     """Return the sums of useful caps and of weights, and a negative number where a cap may be bad."""
     caps = 0.0
     weights = 0.0
@@ -67,7 +67,7 @@ def _survey_block(
 
 
 @njit(error_model="numpy", nogil=True)
-def survey(cap: np.ndarray, weight: np.ndarray) -> tuple[float, float, bool]:
+def survey(cap: np.ndarray, weight: np.ndarray) -> tuple[float, float, bool | np.bool]:
     """Return the sum of caps that can be filled, the sum of weights (roughly) and whether the caps are sound."""
     n = cap.size
     bits = cap.view(np.int64)
