@@ -5,9 +5,12 @@ from __future__ import annotations
 SUITES = {
     "allocation": ("suites_allocation", "allocation_suite"),
     "kouvelas": ("suites_allocation", "kouvelas_suite"),
-    "speed": ("suites_allocation", "speed_suite"),
+    "scheduling": ("suites_scheduling", "scheduling_suite"),
+    "lange": ("papers.lange", "lange_suite"),
+    "speed": ("speed_suites", "speed_allocation_suite"),
+    "speed-scheduling": ("speed_suites", "speed_scheduling_suite"),
 }
 """Suite to module and name of the function that makes its sections, in the order of the report."""
 
-DEFAULT_SUITES = tuple(name for name in SUITES if name != "speed")
-"""What runs when nothing is named: all but the suite that takes minutes."""
+DEFAULT_SUITES = tuple(name for name in SUITES if not name.startswith("speed"))
+"""What runs when nothing is named: all but the suites of speed, which take minutes."""

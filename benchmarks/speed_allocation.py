@@ -1,8 +1,6 @@
 """How fast the allocation kernels are beside sorting, copying and the programs they replace, measured in one run.
 
-Every task runs its methods side by side, A B A B, after one untimed call of each (which compiles the kernels), and
-reports medians. Ratios within a task are what counts: seconds depend on the machine and on what else it does. Memory is
-the peak that tracemalloc sees in a repetition of its own: numpy's and Python's allocations, not a solver's own heap.
+How it is measured: :mod:`.speed`.
 
 Figures to reach: a complete solve of 10**7 members in 0.45 of ``np.sort`` of as many floats and 4 copies of the data
 (aim: 1.6 copies); a batch of 10**4 intervals of 10**3 members in 2 copies; 10**4 times as fast as CVXPY with Clarabel,
@@ -11,11 +9,7 @@ Figures to reach: a complete solve of 10**7 members in 0.45 of ``np.sort`` of as
 
 from __future__ import annotations
 
-import time
-import tracemalloc
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -23,43 +17,9 @@ import pandas as pd
 from ..instances.allocation import AllocationInstance
 from ..solvers.allocation_programs import run_game_theoretic_qp, run_social_welfare_log
 from ..solvers.kernels import supply_path, water_filling, weighted_max_min
+from . import speed
 from .papers.kouvelas import hourly_experiment
-
-Call = Callable[[], Any]
-Progress = Callable[[str], None]
-
-SHORTEST_S = 2e-4
-"""A timing lasts at least this long: quicker calls are repeated and divided."""
-
-WINDOWS = 15
-"""Such timings in a row for a quick call, of which the median counts: other work on the machine interrupts some."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A ratio that a method is to keep: seconds(method) <= at_most * seconds(reference)."""
-
-    method: str
-    reference: str
-    at_most: float
-    words: str = "wanted"
-
-    def __str__(self) -> str:
-        if self.at_most < 0.01:
-            return f"{self.words}: {1.0 / self.at_most:.3g} times as fast as {self.reference}"
-        return f"{self.words}: {self.at_most:.3g} of {self.reference}"
-
-
-@dataclass(frozen=True)
-class Task:
-    """Methods that answer one question, their size as text, and the figures asked of them."""
-
-    name: str
-    size: str
-    calls: dict[str, Call]
-    figures: tuple[Figure, ...] = ()
-    repetitions: int = 7
-    kernels: tuple[str, ...] = field(default=("kernel",))
+from .speed import Call, Figure, Progress, Task
 
 
 def solve_max_min_brentq(deficiency: np.ndarray, weight: np.ndarray, supply: float) -> np.ndarray:
@@ -178,58 +138,6 @@ def paper_task() -> Task:
     return Task("the paper's year by the hour", "8760 x 443", {"kernel": lambda: hourly_experiment()}, repetitions=1)
 
 
-def _seconds(call: Call, number: int) -> float:
-    windows = []
-    for _ in range(WINDOWS if number > 1 else 1):
-        begin = time.perf_counter()
-        for _ in range(number):
-            call()
-        windows.append((time.perf_counter() - begin) / number)
-    return float(np.median(windows))
-
-
-def _peak_mib(call: Call) -> float:
-    tracemalloc.start()
-    try:
-        call()
-        return tracemalloc.get_traced_memory()[1] / 2**20
-    finally:
-        tracemalloc.stop()
-
-
-def run_task(task: Task) -> list[dict[str, Any]]:
-    """Measure one task and return a row for each of its methods."""
-    numbers = {}
-    for name, call in task.calls.items():
-        call()
-        numbers[name] = max(1, int(SHORTEST_S / _seconds(call, 1)))
-    timings: dict[str, list[float]] = {name: [] for name in task.calls}
-    for _ in range(task.repetitions):
-        for name, call in task.calls.items():
-            timings[name].append(_seconds(call, numbers[name]))
-    median = {name: float(np.median(seconds)) for name, seconds in timings.items()}
-    rows = []
-    for name, call in task.calls.items():
-        figures = [figure for figure in task.figures if figure.method == name]
-        kept = [median[name] <= figure.at_most * median[figure.reference] for figure in figures]
-        kernel = min(median[kernel] for kernel in task.kernels)
-        rows.append(
-            {
-                "task": task.name,
-                "size": task.size,
-                "method": name,
-                "seconds_median": median[name],
-                "ratio_to_sort": median[name] / median.get("sort", np.nan),
-                "ratio_to_copy": median[name] / median.get("copy", np.nan),
-                "ratio_to_kernel": median[name] / kernel,
-                "peak_mib": _peak_mib(call),
-                "figure": "; ".join(map(str, figures)),
-                "reached": "; ".join("yes" if one else "no" for one in kept),
-            }
-        )
-    return rows
-
-
 def tasks(quick: bool = False) -> Iterator[Task]:
     """Yield the tasks one after another, so that only one holds its data in memory."""
     yield from one_interval_tasks((10**4,) if quick else (10**5, 10**6, 10**7))
@@ -255,16 +163,9 @@ def measure(quick: bool = False, progress: Progress | None = None) -> pd.DataFra
     Returns
     -------
     pandas.DataFrame
-        One row per task, size and method: seconds_median (s), ratio_to_sort, ratio_to_copy, ratio_to_kernel (this
-        method's seconds over those of the task's sort, copy, quickest kernel; NaN where the task has none), peak_mib
-        (MiB), figure (what is asked of the method, empty if nothing) and reached ("yes" or "no" for each figure).
+        See :func:`.speed.measure`.
     """
-    rows: list[dict[str, Any]] = []
-    for task in tasks(quick):
-        if progress is not None:
-            progress(f"{task.name}, {task.size}")
-        rows += run_task(task)
-    return pd.DataFrame(rows)
+    return speed.measure(tasks(quick), progress)
 
 
 if __name__ == "__main__":

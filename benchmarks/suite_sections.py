@@ -27,7 +27,7 @@ SEEDS = (0, 1, 2)
 
 
 def compare_shipped(
-    problem: str, out: Path, workers: int, console: Console
+    problem: str, out: Path, workers: int, console: Console, seeds: Sequence[int] = SEEDS
 ) -> tuple[list[Instance], dict[str, pd.DataFrame]]:
     """Run every method on every shipped instance of a problem; finished runs are kept.
 
@@ -41,6 +41,8 @@ def compare_shipped(
         Processes.
     console : rich.console.Console
         Where progress is shown.
+    seeds : sequence of int
+        Of methods that draw.
 
     Returns
     -------
@@ -57,14 +59,20 @@ def compare_shipped(
     instances = [load(name) for name in shelf.loc[shelf["problem"] == problem, "name"]]
     if not instances:
         raise ValueError(f"no {problem} instance is shipped with this installation")
-    experiment = Experiment(instances, seeds=SEEDS)
+    experiment = Experiment(instances, seeds=seeds)
     with watched(console, problem) as progress:
         runs = experiment.run(out / "experiments" / problem, workers=workers, progress=progress)
     say(console, f"{problem}: tables and figures")
     return instances, comparisons(experiment, runs)
 
 
-def overview_section(out: Path, found: Problem, compared: Mapping[str, pd.DataFrame], drawn: Sequence[str]) -> Section:
+def overview_section(
+    out: Path,
+    found: Problem,
+    compared: Mapping[str, pd.DataFrame],
+    drawn: Sequence[str],
+    seeds: Sequence[int] = SEEDS,
+) -> Section:
     """All instances of a problem at a glance: gaps of every method, the criteria, and claims that are broken.
 
     Parameters
@@ -77,6 +85,8 @@ def overview_section(out: Path, found: Problem, compared: Mapping[str, pd.DataFr
         Name of each instance to its comparison.
     drawn : sequence of str
         Criteria whose gaps are drawn.
+    seeds : sequence of int
+        With which methods that draw were run.
 
     Returns
     -------
@@ -105,7 +115,9 @@ def overview_section(out: Path, found: Problem, compared: Mapping[str, pd.DataFr
     broken = [(name, claim) for name, comparison in compared.items() for claim in broken_claims(comparison)]
     if broken:
         tables.insert(0, Table(BROKEN, pd.DataFrame(broken, columns=["instance", "claim"]), command=command))
-    return Section(f"{_heading(found)}: all instances", _verdict(compared, len(broken)), tables, figures, command)
+    return Section(
+        f"{_heading(found)}: all instances", _verdict(compared, len(broken), seeds), tables, figures, command
+    )
 
 
 def _heading(found: Problem) -> str:
@@ -113,14 +125,17 @@ def _heading(found: Problem) -> str:
     return found.name.replace("_", " ").capitalize()
 
 
-def _verdict(compared: Mapping[str, pd.DataFrame], broken: int) -> str:
+def _verdict(compared: Mapping[str, pd.DataFrame], broken: int, seeds: Sequence[int]) -> str:
     """How the numbers were made, and whether anything is wrong with them."""
     rows = pd.concat(list(compared.values()), ignore_index=True)
     claims = f"Broken claims: {broken}; see the table." if broken else "Every claim is kept on every instance."
+    drawn = f"seed {seeds[0]}"
+    if len(seeds) > 1:
+        drawn = f"seeds {', '.join(map(str, seeds))} and stand with their mean"
     return (
-        f"{rows['method'].nunique()} methods on {len(compared)} instances. Methods that draw are run with seeds "
-        f"{', '.join(map(str, SEEDS))} and stand with their mean. A bound is proved by weak duality from prices that "
-        f"any of the methods proposed, or by a solver's tree; no method certifies itself.\n\n{claims}"
+        f"{rows['method'].nunique()} methods on {len(compared)} instances. Methods that draw are run with {drawn}. "
+        "A bound is proved by weak duality from prices that any of the methods proposed, or by a solver's tree; no "
+        f"method certifies itself.\n\n{claims}"
     )
 
 
@@ -133,7 +148,11 @@ def _best_and_worst(summary: pd.DataFrame, criterion: str) -> str:
 
 
 def comparison_section(
-    out: Path, instance: Instance, comparison: pd.DataFrame, figures: Sequence[Picture] = ()
+    out: Path,
+    instance: Instance,
+    comparison: pd.DataFrame,
+    figures: Sequence[Picture] = (),
+    seeds: Sequence[int] = SEEDS,
 ) -> Section:
     """One instance: what it is, every method by every criterion, and the pictures that its family adds.
 
@@ -147,6 +166,8 @@ def comparison_section(
         Of all methods on it.
     figures : sequence of Picture
         What else is to be seen.
+    seeds : sequence of int
+        With which methods that draw were run.
 
     Returns
     -------
@@ -164,7 +185,7 @@ def comparison_section(
     )
     sizes = ", ".join(f"{size} {axis}{'' if size == 1 else 's'}" for axis, size in instance.sizes.items())
     about = [instance.meta.title, instance.meta.description, f"Size: {sizes}. Content {instance.content_hash[:12]}."]
-    command = f"commonwatt compare {shlex.quote(name)} --seeds {len(SEEDS)}"
+    command = f"commonwatt compare {shlex.quote(name)} --seeds {len(seeds)}"
     tables = [Table(caption, view, legend(view), command)]
     text = "\n\n".join(part for part in about if part)
     return Section(f"{_heading(problem_of(instance))}: {name}", text, tables, [tradeoff, *figures], command)

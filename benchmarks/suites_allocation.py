@@ -1,4 +1,4 @@
-"""Suites of allocation: every shipped instance by every method, the Texas paper, and the speed of the kernels."""
+"""Suites of allocation: every shipped instance by every method, and the Texas paper."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..models.problem import problem
 from .experiment import LAYERS, code_version
 from .figures import save_figure
 from .figures_allocation import levels_figure, supply_figure, year_figure
-from .report import Picture, Section, Table, load_sections, save_sections
+from .report import Picture, Section, load_sections, save_sections
 from .suite_sections import compare_shipped, comparison_section, overview_section
 from .suites import circumstances, say
-from .tables import slug, write_table
+from .tables import slug
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,18 +134,3 @@ def kouvelas_suite(out: Path, workers: int, console: Console) -> list[Section]:
     save_sections(kept, sections, circumstances(), root=out)
     mark.write_text(key, encoding="utf-8")
     return sections
-
-
-def speed_suite(out: Path, workers: int, console: Console) -> list[Section]:
-    """Times of kernels against general solvers; see :mod:`commonwatt.benchmarks.speed_allocation`."""
-    from . import speed_allocation
-
-    say(console, "speed: measuring kernels and solvers; this takes minutes")
-    frame = speed_allocation.measure(quick=False, progress=lambda task: say(console, f"speed: {task}"))
-    caption = "Times of the allocation kernels against other ways to the same answer"
-    write_table(frame, out / "tables", "speed-allocation", caption=caption)
-    text = (
-        "Median seconds of each way to the same answer, measured in one run on one machine; the ratios compare them "
-        "with sorting and copying the same numbers and the quickest kernel, so that they say something elsewhere too."
-    )
-    return [Section("Speed: allocation", text, [Table(caption, frame)], (), "commonwatt tables --suite speed")]

@@ -26,7 +26,7 @@ from ..models.scheduling.decision import SchedulingPrices
 from .array_programs import TIGHT, read_solution
 from .highs import quiet_highs
 from .method import Answer
-from .price_takers import PriceTakers, Response, state_shift
+from .price_takers import PriceTakers, Response, in_proportion, least_grid, state_shift
 from .schedules import schedule
 from .status import Status
 
@@ -203,28 +203,9 @@ def _ask(takers: PriceTakers, master: Master, known: Round, price: np.ndarray, p
     master.add(response)
     known.prices.append(price)
     bound = float(response.own_cost.sum() + (response.net_kwh.sum(axis=0) + takers.fixed_kwh) @ price)
-    bound += _least_grid(takers.instance, price, peak)
+    bound += least_grid(takers.instance, price, peak)
     if bound > known.bound:
         known.bound, known.best_price = bound, price
-
-
-def _least_grid(instance: SchedulingInstance, price: np.ndarray, peak: np.ndarray) -> float:
-    """Least of what grid, spilling and lost load cost at a price."""
-    low = np.maximum(instance.least_net_kwh.sum(axis=1), -instance.export_limit_kwh)
-    high = np.minimum(instance.greatest_net_kwh.sum(axis=1), instance.import_limit_kwh)
-    total = peak.sum()
-    scaled = peak * min(1.0, instance.demand_charge / total) if total > 0 else peak
-
-    def cost(net: np.ndarray) -> np.ndarray:
-        taken, given = np.maximum(net, 0.0), np.maximum(-net, 0.0)
-        found: np.ndarray = (instance.buy_price + scaled / instance.dt_h) * taken - instance.sell_price * given
-        return found - price * net
-
-    nothing = np.clip(0.0, low, np.maximum(low, high))
-    least = np.minimum(np.minimum(cost(low), cost(high)), cost(nothing)).sum()
-    spill = (np.minimum(price, 0.0) * instance.spillable_kwh.sum(axis=1)).sum()
-    lost = (np.minimum(instance.lost_load_price - price, 0.0) * instance.losable_kwh.sum(axis=1)).sum()
-    return float(least + spill + lost)
 
 
 def _mixed(takers: PriceTakers, master: Master, known: Round, mix: np.ndarray, peak: np.ndarray) -> tuple[Any, Any]:
@@ -249,14 +230,8 @@ def _mixed(takers: PriceTakers, master: Master, known: Round, mix: np.ndarray, p
     if given.sheddable_kwh.any():
         for k in np.flatnonzero(weights[:, -1]):
             curtailed += weights[k, -1] * takers.curtail(known.prices[k])
-    spilled = _shared(np.maximum(mix[2 * T : 3 * T], 0.0), given.spillable_kwh)
-    lost = _shared(np.maximum(mix[3 * T : 4 * T], 0.0), given.losable_kwh)
+    spilled = in_proportion(np.maximum(mix[2 * T : 3 * T], 0.0), given.spillable_kwh)
+    lost = in_proportion(np.maximum(mix[3 * T : 4 * T], 0.0), given.losable_kwh)
     decision = schedule(given, soc, served, curtailed_kwh=curtailed, lost_kwh=lost, spilled_kwh=spilled)
     prices = SchedulingPrices(instance=given, energy_price=known.best_price, water_value=water, peak_value=peak)
     return decision, prices
-
-
-def _shared(total: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """A total (T,) in proportion to the members' room (T, n)."""
-    most = room.sum(axis=1)
-    return room * np.divide(np.minimum(total, most), most, out=np.zeros_like(most), where=most > 0)[:, None]

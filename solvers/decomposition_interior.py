@@ -16,31 +16,30 @@ Source: the method is classical (Mehrotra 1992; block-angular programs: Castro 2
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import linalg, sparse
 
-from ..instances.errors import NotApplicable
 from ..instances.scheduling import SchedulingInstance
-from ..models.scheduling.decision import SchedulingPrices
-from .decomposition_passes import COLUMNS, NOTES, POINT, STAY, advance, correct
+from .decomposition_passes import COLUMNS, NOTES, POINT, STAY, advance, correct, reach
 from .kernels.block_search import in_parallel
-from .method import Answer
-from .price_takers import PriceTakers
-from .schedules import schedule
-from .status import Status
 
 TOLERANCE = 1e-9
 """Relative duality gap and residuals at which the steps stop."""
 
-import os
-LAC=float(os.environ.get("LAC",0.1))
 STEPS = 80
 """At most so many."""
+
+HUGE = 1e100
+"""Complementarity products beyond which the steps have run away."""
+
+CENTRED = 0.3
+"""How much of the mean complementarity product is aimed at while balances are as far from being met as costs are."""
+
+HELD_UP = 0.005
+"""Share of the storages that may go less far than the rest."""
 
 PART_FLOATS = 2**22
 """Floats for the partial sums of the normal equations: bounds the number of parts, whatever the number of threads."""
@@ -49,17 +48,17 @@ PART_FLOATS = 2**22
 class Stores:
     """The storages' columns, their duals and steps: three arrays, one block a storage."""
 
-    def __init__(self, instance: SchedulingInstance, start_price: np.ndarray, spread: float) -> None:
-        intervals, count = instance.charge_limit_kwh.shape
-        low, high = instance.state_low_kwh, instance.state_high_kwh
-        self.chosen = np.flatnonzero((instance.capacity_kwh > 0) | (instance.initial_kwh > 0))
-        chosen = self.chosen
-        self.low = low
+    def __init__(
+        self, instance: SchedulingInstance, chosen: np.ndarray, weight: float, start_price: np.ndarray, spread: float
+    ) -> None:
+        intervals = len(instance.interval)
+        low, high = instance.state_low_kwh[:, chosen], instance.state_high_kwh[:, chosen]
+        self.chosen, self.weight, self.low = chosen, weight, low
         self.limits = np.empty((len(chosen), COLUMNS + 1, intervals))
         self.limits[:, 0] = instance.charge_limit_kwh[:, chosen].T
         self.limits[:, 1] = instance.discharge_limit_kwh[:, chosen].T
-        self.limits[:, 2] = (high[1:] - low[1:])[:, chosen].T
-        self.limits[:, 3] = (instance.driven_kwh + low[1:] - instance.retention * low[:-1])[:, chosen].T
+        self.limits[:, 2] = (high[1:] - low[1:]).T
+        self.limits[:, 3] = (instance.driven_kwh[:, chosen] + low[1:] - instance.retention[chosen] * low[:-1]).T
         # What is all but fixed is fixed: between limits that nearly meet there is no interior to speak of.
         upper = self.limits[:, :COLUMNS]
         upper[upper <= 1e-9 * (1.0 + instance.capacity_kwh[chosen])[:, None, None]] = 0.0
@@ -74,7 +73,7 @@ class Stores:
         )[chosen]
         self.point = np.ones((len(chosen), POINT, intervals))
         self.right = np.zeros((len(chosen), 2 * COLUMNS, intervals))
-        self.weight = 1.0
+        self.lengths = np.ones((len(chosen), 2))
         self._begin(start_price, spread)
         parts = int(max(1, min(len(chosen), 64, PART_FLOATS // intervals**2)))
         self.edges = np.linspace(0, len(chosen), parts + 1).astype(np.int64)
@@ -100,12 +99,12 @@ class Stores:
         point[:, 6:9] = np.where(is_open, np.maximum(reduced, 0.0) + spread, 1.0)
         point[:, 9:12] = np.where(is_open, np.maximum(-reduced, 0.0) + spread, 1.0)
 
-    def advance(self, price: np.ndarray, turn: np.ndarray, moved: float, centre: float) -> tuple[np.ndarray, np.ndarray]:
+    def advance(self, price: np.ndarray, turn: np.ndarray, moved: float) -> tuple[np.ndarray, np.ndarray]:
         """Take the step; what storages add to the next matrix (T, T) and right side (T,)."""
 
         def run(first: int, last: int) -> None:
             advance(
-                self.edges, first, last, self.point, self.right, self.limits, self.numbers, price, turn, moved, centre,
+                self.edges, first, last, self.point, self.right, self.limits, self.numbers, price, turn, moved, self.lengths,
                 self.matrices, self.sides, self.drawn, self.notes,
             )  # fmt: skip
 
@@ -125,11 +124,21 @@ class Stores:
         in_parallel(run, len(self.edges) - 1)
         return self.weight * self.sides.sum(axis=0), self.weight * float(self.notes[:, 0].sum())
 
+    def reach(self, price: np.ndarray, turn: np.ndarray, centre: float) -> None:
+        """Find how far each storage may go along the corrected step."""
+
+        def run(first: int, last: int) -> None:
+            reach(
+                self.edges, first, last, self.point, self.right, self.limits, self.numbers, price, turn, centre,
+                self.lengths,
+            )  # fmt: skip
+
+        in_parallel(run, len(self.edges) - 1)
+
     def contents(self) -> np.ndarray:
-        """Content of each storage, (T + 1, S) kWh."""
+        """Content of each chosen storage, (T + 1, k) kWh."""
         found = self.low.copy()
-        is_open = self.limits[:, 2] > 0
-        found[1:, self.chosen] += np.where(is_open, self.point[:, 2], 0.0).T
+        found[1:] += np.where(self.limits[:, 2] > 0, self.point[:, 2], 0.0).T
         return found
 
 
@@ -207,10 +216,10 @@ class Columns:
         return np.where(self.open, self.x, 0.0)
 
     def equations(
-        self, price: np.ndarray, moved: tuple[float, float] | None, centring: float = -1.0
+        self, price: np.ndarray, moved: tuple[float, float] | None, centring: float | None = None
     ) -> tuple[np.ndarray | None, np.ndarray]:
         """As of storages: matrix (m, m) and right side (m,)."""
-        if centring < 0.0:
+        if centring is None:
             if moved is not None:
                 self.x, self.w = self.x + moved[0] * self.dx, self.w - moved[0] * self.dx
                 self.z, self.v = self.z + moved[1] * self.dz, self.v + moved[1] * self.dv
@@ -232,8 +241,9 @@ class Columns:
         self.local_missing = self.asked - self.local @ self.taken
         self.local_side = self.local_missing + self.local @ pushed
         side = self.matrix @ pushed - self.coupling.T @ (self.pivot * self.local_side)
-        if centring >= 0.0:
+        if centring is not None:
             return None, side
+        scaled = self.matrix * self.theta
         matrix = (scaled @ self.matrix.T).toarray()
         matrix -= (self.coupling.T @ (self.coupling * self.pivot[:, None])).toarray()
         return matrix, side
@@ -253,7 +263,9 @@ class Columns:
 
     def least(self, price: np.ndarray) -> float:
         """What the columns prove: the least they can cost at prices, with what the requests' prices pay."""
-        return float(np.minimum(self.reduced(price), 0.0)[self.open] @ self.upper[self.open] + self.local_price @ self.asked)
+        return float(
+            np.minimum(self.reduced(price), 0.0)[self.open] @ self.upper[self.open] + self.local_price @ self.asked
+        )
 
     @property
     def products(self) -> tuple[float, float]:
@@ -288,25 +300,68 @@ class Found:
 
 
 def find_prices(
-    instance: SchedulingInstance, *, tolerance: float = TOLERANCE, time_limit_s: float | None = None
+    instance: SchedulingInstance,
+    chosen: np.ndarray,
+    fixed_kwh: np.ndarray,
+    *,
+    weight: float = 1.0,
+    tolerance: float = TOLERANCE,
+    steps: int = STEPS,
 ) -> Found:
-    """Prices and schedules by the interior-point method; not converged where the instance has no interior."""
-    started = time.perf_counter()
+    """Prices and schedules by the interior-point method.
+
+    Parameters
+    ----------
+    instance : SchedulingInstance
+        What is given.
+    chosen : (k,) array of int
+        Storages that are to be decided.
+    fixed_kwh : (T,) array, kWh
+        Net demand of everything that is not.
+    weight : float
+        How many storages each chosen one stands for.
+    tolerance : float
+        Relative duality gap and residuals at which to stop.
+    steps : int
+        At most so many.
+
+    Returns
+    -------
+    Found
+        Not converged where the instance has no interior to speak of, or no schedule.
+    """
     intervals = len(instance.interval)
     start = 0.5 * (instance.buy_price + instance.sell_price)
     spread = 0.5 * float(np.abs(instance.buy_price).mean() + np.abs(instance.terminal_value).max(initial=0.0)) or 1.0
-    stores, columns = Stores(instance, start, spread), Columns(instance, start, spread)
+    stores, columns = Stores(instance, chosen, weight, start, spread), Columns(instance, start, spread)
     price = np.concatenate([start, np.zeros(columns.rows - intervals)])
-    fixed = np.concatenate([instance.net_load_kwh.sum(axis=1), np.zeros(columns.rows - intervals)])
+    fixed = np.concatenate([fixed_kwh, np.zeros(columns.rows - intervals)])
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        rows, price, converged = _steps(instance, stores, columns, price, fixed, tolerance, steps)
+    peak_value = np.maximum(-price[intervals:], 0.0) if columns.has_peak else np.zeros(intervals)
+    return Found(price[:intervals], peak_value, stores, columns, rows, converged)
+
+
+def _steps(
+    instance: SchedulingInstance,
+    stores: Stores,
+    columns: Columns,
+    price: np.ndarray,
+    fixed: np.ndarray,
+    tolerance: float,
+    steps: int,
+) -> tuple[list[dict[str, float]], np.ndarray, bool]:
+    """Predict, centre, correct (Mehrotra) until the gap is closed; a row for each step, the prices, and whether it is."""
+    intervals = len(instance.interval)
     size = 1.0 + float((instance.load_kwh + instance.generation_kwh).sum(axis=1).max())
     store_size = 1.0 + float(instance.capacity_kwh.max(initial=0.0))
     rows: list[dict[str, float]] = []
-    moved, centre = -1.0, 0.0
+    moved = -1.0
     lengths: tuple[float, float] | None = None
     turn = np.zeros_like(price)
     converged = False
-    for number in range(STEPS):
-        inner, inner_side = stores.advance(price[:intervals], turn[:intervals], moved, centre)
+    for number in range(steps):
+        inner, inner_side = stores.advance(price[:intervals], turn[:intervals], moved)
         if number:
             price = price + moved * turn
         matrix, side = columns.equations(price, lengths)
@@ -321,21 +376,23 @@ def find_prices(
         opened += notes[1]
         cost = columns.cost @ columns.taken + notes[3]
         bound = price @ fixed + columns.least(price) + notes[4]
-        constant = (stores.numbers[:, 3] @ stores.low[-1, stores.chosen]) * stores.weight
+        constant = (stores.numbers[:, 3] @ stores.low[-1]) * stores.weight
         residual = max(
             float(np.abs(missing).max()) / size,
             float(stores.notes[:, 2].max(initial=0.0)) / store_size,
             float((np.abs(columns.local_missing) / (1.0 + columns.asked)).max(initial=0.0)),
         )
         gap = max(cost - bound, products) / max(1e-12, abs(cost - constant))
-        rows.append({"round": number, "cost": cost - constant, "bound": bound - constant, "gap": gap, "residual": residual})
+        rows.append(
+            {"round": number, "cost": cost - constant, "bound": bound - constant, "gap": gap, "residual": residual}
+        )
         if gap <= tolerance and residual <= tolerance:
             converged = True
             break
-        if time_limit_s is not None and time.perf_counter() - started > time_limit_s:
+        if not (np.isfinite(matrix).all() and np.isfinite(missing + side).all() and products < HUGE):
             break
         factor = _factor(matrix)
-        turn = linalg.cho_solve(factor, missing + side)
+        turn = linalg.cho_solve(factor, missing + side, check_finite=False)
         ahead = columns.directions(turn)
         by_x, by_z = (min(1.0, 1.0 / max(rate, 1e-300)) for rate in ahead[:2])
         own, own_count = columns.products
@@ -344,16 +401,28 @@ def find_prices(
         inner_sides, inner_then = stores.correct(price[:intervals], turn[:intervals])
         share = max(then + inner_then, 0.0) / products
         lacking = float(np.abs(missing[:intervals]) @ (instance.buy_price))
-        centre = max(LAC * min(1.0, lacking / products) * products / opened, floor)
-        _, side = columns.equations(price, None, centre + max(then / own, 0.0) ** 3 * own / own_count)
+        centre = max(CENTRED * min(1.0, lacking / products) * products / opened, floor)
+        _, side = columns.equations(price, None, centre + _own_centre(own, then, own_count))
         side[:intervals] += inner_sides[0] + centre * inner_sides[1]
-        turn = linalg.cho_solve(factor, missing + side)
+        turn = linalg.cho_solve(factor, missing + side, check_finite=False)
+        if not np.isfinite(turn).all():
+            break  # what has no schedule runs away
         ahead = columns.directions(turn)
         lengths = tuple(min(1.0, STAY / max(rate, 1e-300)) for rate in ahead[:2])  # type: ignore[assignment]
+        stores.reach(price[:intervals], turn[:intervals], centre)
+        if len(stores.chosen):
+            held = HELD_UP if lacking < products else 0.0
+            common = np.quantile(stores.lengths, held, axis=0, method="lower")
+            lengths = tuple(np.minimum(common, lengths).tolist())
+            np.minimum(stores.lengths, lengths, out=stores.lengths)
         moved = lengths[1]
-        rows[-1] |= {"by_x": lengths[0], "by_z": lengths[1], "mu":products/opened,"share":share}
-    peak_value = np.maximum(-price[intervals:], 0.0) if columns.has_peak else np.zeros(intervals)
-    return Found(price[:intervals], peak_value, stores, columns, rows, converged)
+        rows[-1] |= {"by_x": lengths[0], "by_z": lengths[1], "products": products / opened}
+    return rows, price, converged
+
+
+def _own_centre(now: float, then: float, count: float) -> float:
+    """The product that Mehrotra's rule aims at."""
+    return max(then / now, 0.0) ** 3 * now / count if now > 0 else 0.0
 
 
 def _factor(matrix: np.ndarray) -> Any:

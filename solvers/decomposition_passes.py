@@ -21,6 +21,9 @@ import numpy as np
 
 from .kernels.jit import njit
 
+SUMS = {"reassoc", "nsz", "contract", "nnan", "arcp"}
+"""What the compiler may change: the order of sums and the like, so that loops vectorise; the same in every run."""
+
 COLUMNS = 3
 """Of each storage and interval: charge, discharge, content after it."""
 
@@ -40,14 +43,12 @@ NOTES = 5
 """What a pass counts: complementarity products, open limits, greatest gap in a state equation, cost, bound."""
 
 MOST = 1.0
-import os
-WIDE = float(os.environ.get("WIDE", 100))
 
 STAY = 0.995
 """How far towards the nearest limit a step goes."""
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def open_up(point: np.ndarray, limits: np.ndarray, numbers: np.ndarray, price: np.ndarray, work: np.ndarray) -> None:
     """Write reduced costs, 1/x and 1/w, θ, b, the gaps in the state equations and the factors of M."""
     count = price.size
@@ -87,7 +88,7 @@ def open_up(point: np.ndarray, limits: np.ndarray, numbers: np.ndarray, price: n
         carried = kept * kept * stored[t] * own * pivot[t]
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def take_sides(point: np.ndarray, numbers: np.ndarray, work: np.ndarray) -> None:
     """Write the columns' right sides, and M^-1 g, for the right sides of complementarity in the scratch."""
     for k in range(COLUMNS):
@@ -98,7 +99,7 @@ def take_sides(point: np.ndarray, numbers: np.ndarray, work: np.ndarray) -> None
     solve_sides(numbers, work)
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def solve_sides(numbers: np.ndarray, work: np.ndarray) -> None:
     """Write M^-1 g for the columns' right sides and the gaps in the state equations."""
     on_charge, per_discharge, kept = numbers[0], numbers[1], numbers[2]
@@ -113,7 +114,7 @@ def solve_sides(numbers: np.ndarray, work: np.ndarray) -> None:
     solve_states(work, side)
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def solve_states(work: np.ndarray, values: np.ndarray) -> None:
     """Solve M q = values of one storage in place."""
     count = values.size
@@ -125,7 +126,7 @@ def solve_states(work: np.ndarray, values: np.ndarray) -> None:
         values[t] = values[t] * pivot[t] + fall[t] * values[t + 1]
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def move_columns(
     point: np.ndarray, limits: np.ndarray, numbers: np.ndarray, turn: np.ndarray, work: np.ndarray, water: np.ndarray
 ) -> tuple[float, float]:
@@ -159,7 +160,7 @@ def move_columns(
     return min(1.0, STAY / shrinks), min(1.0, STAY / falls)
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def affine_sides(point: np.ndarray, work: np.ndarray) -> None:
     """Right sides of complementarity for the step that ignores centring."""
     for k in range(6):
@@ -168,7 +169,7 @@ def affine_sides(point: np.ndarray, work: np.ndarray) -> None:
             right[t] = -one[t] * other[t]
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def advance(
     edges: np.ndarray,
     first: int,
@@ -180,7 +181,7 @@ def advance(
     price: np.ndarray,
     turn: np.ndarray,
     moved: float,
-    centre: float,
+    lengths: np.ndarray,
     matrices: np.ndarray,
     sides: np.ndarray,
     drawn: np.ndarray,
@@ -204,10 +205,10 @@ def advance(
             own = point[s]
             if moved >= 0.0:
                 open_up(own, limits[s], numbers[s], price, work)
-                work[12:18] = right[s] + centre
+                work[12:18] = right[s]
                 take_sides(own, numbers[s], work)
-                by_x, by_z = move_columns(own, limits[s], numbers[s], turn, work, water)
-                take_step(own, limits[s], work, water, by_x, by_z, centre)
+                move_columns(own, limits[s], numbers[s], turn, work, water)
+                take_step(own, limits[s], work, water, lengths[s, 0], lengths[s, 1])
             open_up(own, limits[s], numbers[s], ahead, work)
             affine_sides(own, work)
             take_sides(own, numbers[s], work)
@@ -240,9 +241,9 @@ def advance(
             note[4] += least
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def take_step(
-    point: np.ndarray, limits: np.ndarray, work: np.ndarray, water: np.ndarray, by_x: float, by_z: float, centre: float
+    point: np.ndarray, limits: np.ndarray, work: np.ndarray, water: np.ndarray, by_x: float, by_z: float
 ) -> None:
     """Go along a step, columns and duals over their own lengths."""
     for k in range(COLUMNS):
@@ -254,14 +255,11 @@ def take_step(
             v[t] += is_open * by_z * (upper[t] + v[t] * change[t]) * per_w[t]
             x[t] += by_x * change[t]
             w[t] -= by_x * change[t]
-            if limits[k, t] > 0.0:
-                z[t] = min(max(z[t], centre / (WIDE * x[t])), WIDE * centre / x[t])
-                v[t] = min(max(v[t], centre / (WIDE * w[t])), WIDE * centre / w[t])
     for t in range(water.size):
         point[12, t] += by_z * water[t]
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def spread_inverse(work: np.ndarray, row: np.ndarray, matrix: np.ndarray) -> None:
     """Add diag(θ_c + θ_d) - b M^-1 b of one storage to the upper half of a matrix."""
     count = row.size
@@ -278,7 +276,7 @@ def spread_inverse(work: np.ndarray, row: np.ndarray, matrix: np.ndarray) -> Non
         line[t] += work[21, t] - b * row[t]
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
 def correct(
     edges: np.ndarray,
     first: int,
@@ -348,3 +346,28 @@ def correct(
             solve_sides(numbers[s], work)
             for t in range(count):
                 side[1, t] += work[7, t] * work[10, t] - work[6, t] * work[9, t] - work[18, t] * work[20, t]
+
+
+@njit(error_model="numpy", nogil=True, fastmath=SUMS)
+def reach(
+    edges: np.ndarray,
+    first: int,
+    last: int,
+    point: np.ndarray,
+    right: np.ndarray,
+    limits: np.ndarray,
+    numbers: np.ndarray,
+    price: np.ndarray,
+    turn: np.ndarray,
+    centre: float,
+    lengths: np.ndarray,
+) -> None:
+    """Add the product to be reached to the right sides, and write how far each storage may go."""
+    work, water = np.zeros((WORK, price.size)), np.empty(price.size)
+    for s in range(edges[first], edges[last]):
+        own = point[s]
+        open_up(own, limits[s], numbers[s], price, work)
+        right[s] += centre
+        work[12:18] = right[s]
+        take_sides(own, numbers[s], work)
+        lengths[s, 0], lengths[s, 1] = move_columns(own, limits[s], numbers[s], turn, work, water)

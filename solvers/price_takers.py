@@ -130,6 +130,7 @@ class PriceTakers:
         count = min(self.groups, len(useful))
         self.members = np.array_split(useful, count) if count else []
         self.fleets = [fleet_of(given, chosen, np.zeros((len(chosen), intervals))) for chosen in self.members]
+        self.useful = useful
         self._grid = [np.empty((len(chosen), intervals)) for chosen in self.members]
         self._numbers = np.empty((2, storages))
         self.parts = len(self.members) + 2
@@ -149,6 +150,22 @@ class PriceTakers:
         own[-1] = float((self.instance.curtailment_price * cut).sum())
         return Response(net, own)
 
+    def ask_storages(self, price: np.ndarray, *, water_value: bool = False) -> tuple[np.ndarray, ...]:
+        """What each storage in a group draws at a price, (S, T) kWh, its cost (S,), and its water values (S, T) if asked.
+
+        Rows are in the order of the groups, one after another: :attr:`useful`.
+        """
+        count = len(self.useful)
+        drawn, cost, gap = np.empty((count, len(price))), np.empty(count), np.empty(count)
+        value = np.empty((count, len(price))) if water_value else np.empty((0, 0))
+        first = 0
+        for chosen, fleet in zip(self.members, self.fleets, strict=True):
+            rows = slice(first, first + len(chosen))
+            wanted = {"water_value": value[rows]} if water_value else {}
+            fleet.solve(price, price, grid_kwh=drawn[rows], cost=cost[rows], gap=gap[rows], **wanted)
+            first += len(chosen)
+        return drawn, cost, value
+
     def serve(self, price: np.ndarray) -> np.ndarray:
         """Requests in the cheapest intervals of their windows, (T, R) kWh."""
         limit = self.instance.request_limit_kwh
@@ -165,3 +182,28 @@ class PriceTakers:
         cost, gap = self._numbers[:, : len(chosen)]
         fleet.solve(price, price, grid_kwh=self._grid[group], cost=cost, gap=gap, soc_kwh=soc, water_value=value)
         return soc.T, value.T
+
+
+def least_grid(instance: SchedulingInstance, price: np.ndarray, peak: np.ndarray) -> float:
+    """Least of what grid, spilling and lost load cost at a price, with the peak at the values of its intervals."""
+    low = np.maximum(instance.least_net_kwh.sum(axis=1), -instance.export_limit_kwh)
+    high = np.minimum(instance.greatest_net_kwh.sum(axis=1), instance.import_limit_kwh)
+    total = peak.sum()
+    scaled = peak * min(1.0, instance.demand_charge / total) if total > 0 else peak
+
+    def cost(net: np.ndarray) -> np.ndarray:
+        taken, given = np.maximum(net, 0.0), np.maximum(-net, 0.0)
+        found: np.ndarray = (instance.buy_price + scaled / instance.dt_h) * taken - instance.sell_price * given
+        return found - price * net
+
+    nothing = np.clip(0.0, low, np.maximum(low, high))
+    least = np.minimum(np.minimum(cost(low), cost(high)), cost(nothing)).sum()
+    spill = (np.minimum(price, 0.0) * instance.spillable_kwh.sum(axis=1)).sum()
+    lost = (np.minimum(instance.lost_load_price - price, 0.0) * instance.losable_kwh.sum(axis=1)).sum()
+    return float(least + spill + lost)
+
+
+def in_proportion(total: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """A total (T,) in proportion to the members' room (T, n)."""
+    most = room.sum(axis=1)
+    return room * np.divide(np.minimum(total, most), most, out=np.zeros_like(most), where=most > 0)[:, None]

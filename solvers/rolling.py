@@ -75,6 +75,18 @@ class Rolling:
     finished: int
     engine: str
 
+    def whole(self) -> SchedulingDecision:
+        """The decision of a run that went to the end.
+
+        Raises
+        ------
+        ValueError
+            If nothing was finished.
+        """
+        if self.decision is None:
+            raise ValueError("nothing was finished, so nothing is decided")
+        return self.decision
+
 
 class RollingStopped(ReportedError):  # noqa: N818  (a public name: stopping is what it has to do)
     """A window cannot be planned or carried out; what is finished comes along.

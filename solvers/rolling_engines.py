@@ -109,28 +109,29 @@ class WindowProgram:
             If there is no plan.
         """
         from ..models.scheduling.bounds import Tariff, community_bound
+        from ..models.scheduling.premise import premise
         from ..models.scheduling.program import build_community_cost
         from ..models.scheduling.rules import PROBLEM
-        from .programs import solve_pyomo
-        from .scheduling_programs import TIGHT, _decision, _prices
+        from .scheduling_arrays import solve_central
+        from .scheduling_programs import solve_declared
 
         horizon, given = self.horizon, self.horizon.instance
         chosen = Relaxed() if relaxed is None else relaxed
         window, requests = window_instance(horizon, state, number, chosen)
-        model = build_community_cost(window)
         so_far = state.peak_kwh / given.dt_h
-        model.peak.setlb(so_far)
-        integer = bool(len(model.is_charging) + len(model.is_importing))
-        outcome = solve_pyomo(model, duals=not integer, **TIGHT)
-        decision = _decision(window, model)
-        criterion = PROBLEM.criterion("community_cost")
+        tariff, criterion = Tariff.of_cost(window), PROBLEM.criterion("community_cost")
+        if premise(window).holds:
+            answer = solve_central(window, least_peak_kw=so_far)
+        else:
+            answer = solve_declared(window, build_community_cost, tariff, criterion.name, least_peak_kw=so_far)
+        decision: Any = answer.decision
         own_peak = float(decision.community_net_kwh.max(initial=0.0)) / given.dt_h
         objective = criterion.value(window, decision) + given.demand_charge * max(0.0, so_far - own_peak)
-        if integer:
-            bound = outcome.bound
+        prices: Any = answer.prices
+        if prices is None:
+            bound = answer.bounds[criterion.name]
         else:
-            prices = _prices(window, model, outcome)
-            bound = community_bound(window, Tariff.of_cost(window), prices)
+            bound = community_bound(window, tariff, prices)
             # The peak is at least what it has been, which the window's own bound does not know.
             bound += so_far * max(0.0, given.demand_charge - float(prices.peak_value.sum()))
         taken = slice(0, min(horizon.step, len(window.interval)))
@@ -140,7 +141,7 @@ class WindowProgram:
             decision.soc_kwh[1 : taken.stop + 1],
             objective,
             (objective - bound) / max(abs(objective), criterion.scale(window)),
-            str(outcome.status),
+            str(answer.status),
             service_kwh=service,
             curtailed_kwh=decision.curtailed_kwh[taken],
             lost_kwh=decision.lost_kwh[taken],

@@ -5,11 +5,13 @@ Source: Lange, section "Cloud-based optimization workflow" and ``docs/mathematic
 
 from __future__ import annotations
 
+from ..instances.errors import NotApplicable
 from ..instances.scheduling import SchedulingInstance
 from ..models.scheduling.decision import SchedulingDecision
 from .method import Answer, Claims, method
 
 PROGRAM_CELLS = 20_000
+CENTRAL_CELLS = 100_000
 
 
 @method("scheduling", kind="program", exact_for={"community_cost"}, size_limit=PROGRAM_CELLS)
@@ -18,6 +20,14 @@ def community_program(instance: SchedulingInstance, *, time_limit_s: float | Non
     from .scheduling_programs import run_community_cost
 
     return run_community_cost(instance, time_limit_s=time_limit_s)
+
+
+@method("scheduling", kind="program", exact_for={"community_cost"}, size_limit=CENTRAL_CELLS)
+def central_program(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
+    """The same linear program assembled from arrays (HiGHS): for more members and hours than can be declared."""
+    from .scheduling_arrays import run_central
+
+    return run_central(instance, time_limit_s=time_limit_s)
 
 
 @method("scheduling", kind="program", exact_for={"separate_cost"}, size_limit=PROGRAM_CELLS)
@@ -87,3 +97,42 @@ def p_mas(
     from .heuristics.scheduling import p_mas as rule
 
     return rule(instance, thresholds=thresholds, high_price=high_price)
+
+
+@method("scheduling", kind="kernel", exact_for={"community_cost"})
+def dantzig_wolfe(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Least cost of any number of members, who answer to prices by the battery kernel, with a certified gap."""
+    from .decomposition import run_dantzig_wolfe
+
+    return run_dantzig_wolfe(instance, time_limit_s=time_limit_s)
+
+
+@method("scheduling", variants={"forecast='persistence'": Claims(), "forecast='noisy'": Claims()})
+def rolling(
+    instance: SchedulingInstance,
+    *,
+    window: int = 24,
+    step: int = 1,
+    forecast: str = "perfect",
+    noise: float = 0.2,
+    engine: str = "auto",
+    terminal: str = "none",
+    seed: int = 0,
+) -> Answer:
+    """A sliding horizon: plan a window, carry out its first steps, plan again; forecast='persistence' or 'noisy'."""
+    from .rolling import RollingStopped, roll
+
+    try:
+        done = roll(
+            instance,
+            window=window,
+            step=step,
+            forecast=forecast,
+            noise=noise,
+            engine=engine,
+            terminal=terminal,
+            seed=seed,
+        )
+    except RollingStopped as stopped:
+        raise NotApplicable(str(stopped)) from stopped
+    return Answer(done.whole(), logs={"windows": done.windows})

@@ -39,19 +39,47 @@ def run_central(instance: SchedulingInstance, *, time_limit_s: float | None = No
     InfeasibleError
         In the instance's words.
     """
-    tariff = Tariff.of_cost(instance)
-    found = premise(instance, tariff)
+    found = premise(instance)
     if not found.holds:
         raise NotApplicable(f"binary variables are needed: {found.reasons[0]}")
-    started = time.perf_counter()
-    program = assemble(instance, tariff)
-    build_seconds = time.perf_counter() - started
     try:
-        solution = solve_arrays(program, time_limit_s=time_limit_s)
+        return solve_central(instance, time_limit_s=time_limit_s)
     except InfeasibleError:
         from .scheduling_explain import explain
 
         raise InfeasibleError(explain(instance)) from None
+
+
+def solve_central(
+    instance: SchedulingInstance, *, least_peak_kw: float = 0.0, time_limit_s: float | None = None
+) -> Answer:
+    """Assemble and solve the linear program of the community; see :func:`run_central`.
+
+    Parameters
+    ----------
+    instance : SchedulingInstance
+        What is given, where no binary variables are needed.
+    least_peak_kw : float
+        A peak that has to be paid for anyhow.
+    time_limit_s : float, optional
+        For the solver.
+
+    Returns
+    -------
+    Answer
+
+    Raises
+    ------
+    NotApplicable
+        If time ran out before any schedule was found.
+    InfeasibleError
+        If there is none.
+    """
+    started = time.perf_counter()
+    program = assemble(instance, Tariff.of_cost(instance))
+    program.low[program.columns["peak"].start] = least_peak_kw
+    build_seconds = time.perf_counter() - started
+    solution = solve_arrays(program, time_limit_s=time_limit_s)
     if solution is None:
         raise NotApplicable(f"no schedule was found within {time_limit_s:g} s")
     flows = instance.load_kwh.shape

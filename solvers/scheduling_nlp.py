@@ -9,6 +9,7 @@ Source: :mod:`commonwatt.models.scheduling.sdr_program`; the price: Liu et al., 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +26,12 @@ from .program_runs import Watch, timed
 from .programs import Outcome, SolverError
 from .schedules import flows_of_states, schedule
 
-STRATEGIES = ("adaptive", "monotone")
-"""How Ipopt lowers its barrier. On degenerate instances either gets stuck now and then, hardly ever both."""
+STRATEGIES: tuple[Mapping[str, Any], ...] = (
+    {"mu_strategy": "adaptive", "mu_oracle": "probing"},
+    {"mu_strategy": "adaptive"},
+    {"mu_strategy": "monotone", "mu_init": 1e-4},
+)
+"""How Ipopt lowers its barrier. On degenerate instances each gets stuck now and then, hardly ever all of them."""
 
 
 class SdrPrices(NamedTuple):
@@ -129,7 +134,7 @@ def _solved(instance: SchedulingInstance, watch: Watch) -> tuple[Any, Outcome, f
         model, seconds = timed(lambda: build_sdr(instance))
         build_seconds += seconds
         try:
-            outcome = solve_nlp(model, time_limit_s=watch.left(), mu_strategy=strategy)
+            outcome = solve_nlp(model, time_limit_s=watch.left(), **strategy)
         except InfeasibleError:
             from .scheduling_explain import explain
 

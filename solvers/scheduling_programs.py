@@ -173,18 +173,61 @@ def _run(
     instance: SchedulingInstance, build: Build, tariff: Tariff, criterion: str, time_limit_s: float | None
 ) -> Answer:
     watch = Watch.start(time_limit_s)
-    where = premise(instance, tariff)
-    model, build_seconds = timed(lambda: build(instance))
-    integer = bool(len(model.is_charging) + len(model.is_importing))
-    notes = tuple(f"binary variables were needed: {reason}" for reason in where.reasons) if integer else ()
     try:
-        outcome = solve_pyomo(model, time_limit_s=watch.left(), duals=not integer, **TIGHT)
+        return solve_declared(instance, build, tariff, criterion, time_limit_s=watch.left())
     except InfeasibleError:
         from .scheduling_explain import explain
 
         raise InfeasibleError(explain(instance)) from None
+
+
+def solve_declared(
+    instance: SchedulingInstance,
+    build: Build,
+    tariff: Tariff,
+    criterion: str,
+    *,
+    least_peak_kw: float = 0.0,
+    time_limit_s: float | None = None,
+) -> Answer:
+    """State and solve a program of the community.
+
+    Parameters
+    ----------
+    instance : SchedulingInstance
+        What is given.
+    build : callable
+        Of :mod:`commonwatt.models.scheduling.program`.
+    tariff : Tariff
+        Of its energy and peak.
+    criterion : str
+        What its objective is.
+    least_peak_kw : float
+        A peak that has to be paid for anyhow.
+    time_limit_s : float, optional
+        For stating and solving together.
+
+    Returns
+    -------
+    Answer
+        With prices where the program is linear, with the tree's bound where it is not.
+
+    Raises
+    ------
+    NotApplicable
+        If time ran out before any schedule was found.
+    InfeasibleError
+        If there is none.
+    """
+    watch = Watch.start(time_limit_s)
+    where = premise(instance, tariff)
+    model, build_seconds = timed(lambda: build(instance))
+    model.peak.setlb(least_peak_kw)
+    integer = bool(len(model.is_charging) + len(model.is_importing))
+    notes = tuple(f"binary variables were needed: {reason}" for reason in where.reasons) if integer else ()
+    outcome = solve_pyomo(model, time_limit_s=watch.left(), duals=not integer, **TIGHT)
     if not outcome.has_solution:
-        raise InfeasibleError(f"no schedule was found within {time_limit_s:g} s; allow more time")
+        raise NotApplicable(f"no schedule was found within {time_limit_s:g} s; allow more time")
     decision = _decision(instance, model)
     build_seconds += outcome.build_seconds
     if not integer:

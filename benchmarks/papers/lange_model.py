@@ -22,12 +22,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...instances.errors import NotApplicable
 from ...instances.scheduling import SchedulingInstance, sum_by_owner
 from ...models.scheduling.bounds import Tariff
-from ...models.scheduling.decision import SchedulingDecision
+from ...models.scheduling.rules import community_cost, separate_cost
+from ...solvers.heuristics.scheduling_kernels import each_alone
 from ...solvers.kernels.battery import battery_schedules
 from ...solvers.schedules import serve_soonest
-from ...solvers.solve import solve
+from ...solvers.scheduling_arrays import run_central
+from ...solvers.scheduling_programs import run_separate_cost
 
 OTHERS = "all others"
 """Name of the member that stands for all who are not told apart."""
@@ -172,10 +175,9 @@ def storage_use(instance: SchedulingInstance, contribution: float, size: float =
         generation_kwh=np.maximum(-net, 0.0)[:, None],
         **part_of_storages(instance, contribution * size),
     )
-    found = solve(pool, criterion="community_cost", method="community_program")
-    decision = found.decision
-    assert isinstance(decision, SchedulingDecision)
-    return StorageUse(used, float((decision.charge_kwh + decision.discharge_kwh).sum()), float(found.objective))
+    decision = run_central(pool).decision
+    pooled = float((decision.charge_kwh + decision.discharge_kwh).sum())
+    return StorageUse(used, pooled, community_cost(pool, decision))
 
 
 def cost_alone(instance: SchedulingInstance) -> float:
@@ -183,7 +185,14 @@ def cost_alone(instance: SchedulingInstance) -> float:
     movers = np.union1d(instance.storage_of, instance.request_of).astype(int)
     resting = np.setdiff1d(np.arange(len(instance.member)), movers)
     cost = Tariff.of_cost(instance).paid(instance.net_load_kwh[:, resting], instance.dt_h)
-    return cost + sum(float(solve(instance.alone(int(i)), criterion="separate_cost").objective) for i in movers)
+    for i in movers:
+        alone = instance.alone(int(i))
+        try:
+            answer = each_alone(alone)
+        except NotApplicable:  # more than one thing to decide
+            answer = run_separate_cost(alone)
+        cost += separate_cost(alone, answer.decision)
+    return cost
 
 
 def performance(value_cost: float, alone: float, best: float) -> float:
@@ -201,7 +210,8 @@ def with_failures(
     """The community with some members told apart whose nodes fail for two to four hours each.
 
     What is asked for at a failing node counts as its load, since a request has to be served in full and a failure may
-    come in between.
+    come in between. For the same reason storages need not end with any content; what they hold then is worth the mean
+    buying price.
 
     Parameters
     ----------
@@ -225,4 +235,11 @@ def with_failures(
     for k in range(len(failing)):
         begin = round(rng.uniform(earliest_h, latest_h) / instance.dt_h)
         works[begin : begin + round(rng.uniform(2.0, 4.0) / instance.dt_h), 1 + k] = 0
-    return told.replace(connected=works, lost_load="priced", lost_load_price=LOST_LOAD_PRICE)
+    worth = float(instance.buy_price.mean()) * instance.discharge_efficiency
+    return told.replace(
+        connected=works,
+        lost_load="priced",
+        lost_load_price=LOST_LOAD_PRICE,
+        final_kwh=np.zeros(len(instance.storage)),
+        terminal_value=np.maximum(instance.terminal_value, worth),
+    )

@@ -37,7 +37,7 @@ def solver(battery: Battery, intervals: int) -> Solve:
             ),
         )
         model = solph.Model(system)
-        model.solve(solver="appsi_highs")
+        model.solve(solver="highs")
         return float(model.objective())
 
     return solve

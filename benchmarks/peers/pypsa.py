@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...instances.errors import NotApplicable
 from .window import Battery, Solve, Window
 
 UNLIMITED_KW = 1e4
@@ -9,7 +10,15 @@ UNLIMITED_KW = 1e4
 
 
 def solver(battery: Battery, intervals: int) -> Solve:
-    """Return what solves a window; see :mod:`.window`."""
+    """Return what solves a window; see :mod:`.window`.
+
+    Raises
+    ------
+    NotApplicable
+        Where content has a least level, which PyPSA's storage unit does not know.
+    """
+    if battery.minimum_kwh > 0:
+        raise NotApplicable(f"PyPSA's storage unit has no least content, and {battery.minimum_kwh:g} kWh are asked for")
     import pandas as pd
     import pypsa
 
@@ -17,7 +26,8 @@ def solver(battery: Battery, intervals: int) -> Solve:
     power = max(battery.charge_kw, battery.discharge_kw)
     network = pypsa.Network()
     network.set_snapshots(hours)
-    network.add("Bus", "home")
+    network.add("Carrier", "AC")
+    network.add("Bus", "home", carrier="AC")
     network.add("Load", "net", bus="home", p_set=pd.Series(0.0, index=hours))
     network.add("Generator", "import", bus="home", p_nom=UNLIMITED_KW, marginal_cost=pd.Series(0.0, index=hours))
     export = {"p_nom": UNLIMITED_KW, "p_min_pu": -1.0, "p_max_pu": 0.0, "marginal_cost": pd.Series(0.0, index=hours)}
@@ -40,9 +50,15 @@ def solver(battery: Battery, intervals: int) -> Solve:
         network.loads_t.p_set["net"] = window.net_kwh
         network.generators_t.marginal_cost["import"] = window.buy_price
         network.generators_t.marginal_cost["export"] = window.sell_price
-        network.storage_units.loc["battery", "state_of_charge_initial"] = window.initial_kwh
+        # PyPSA lets nothing of the initial content get lost in the first hour.
+        network.storage_units.loc["battery", "state_of_charge_initial"] = battery.retention * window.initial_kwh
         status = network.optimize(
-            hours, solver_name="highs", io_api="direct", log_to_console=False, solver_options={"output_flag": False}
+            hours,
+            solver_name="highs",
+            io_api="direct",
+            log_to_console=False,
+            include_objective_constant=False,
+            solver_options={"output_flag": False},
         )
         if status[0] != "ok":
             raise RuntimeError(f"PyPSA says {status}")

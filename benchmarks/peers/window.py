@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,7 +22,7 @@ TOOLKITS = {"cvxpy": "cvxpy", "linopy": "linopy", "pypsa": "pypsa", "oemof": "oe
 
 @dataclass(frozen=True)
 class Battery:
-    """A battery in intervals of one hour; parameters as in :class:`~commonwatt.instances.scheduling.SchedulingInstance`."""
+    """A battery in intervals of one hour; parameters as in :class:`.SchedulingInstance`."""
 
     capacity_kwh: float
     minimum_kwh: float
@@ -70,8 +73,27 @@ def peer(name: str, battery: Battery, intervals: int) -> Solve:
         found = False
     if not found:
         raise NotApplicable("pip install 'commonwatt[peers]'")
-    made: Solve = importlib.import_module(f"{__package__}.{name}").solver(battery, intervals)
-    return made
+    with _quiet():
+        made: Solve = importlib.import_module(f"{__package__}.{name}").solver(battery, intervals)
+
+    def solve(window: Window) -> float:
+        with _quiet():
+            return made(window)
+
+    return solve
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Toolkits warn of their own future and log each solve; neither is to be seen, nor timed."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def version_of(name: str) -> str:
