@@ -111,7 +111,8 @@ def run_interior_point(
     if len(useful) > 2 * sample:
         chosen, drawn, own = _in_doubt(takers, sample, gap, note)
     status = Status.FEASIBLE
-    for _ in range(LEVELS):
+    scale = _scale(instance)
+    for level in range(LEVELS):
         taken = np.ones(len(useful), dtype=bool)
         taken[chosen] = False
         found = find_prices(instance, useful[chosen], fixed + drawn[taken].sum(axis=0), tolerance=0.02 * gap)
@@ -125,7 +126,7 @@ def run_interior_point(
         lost = np.where(taken, own + drawn @ price - last.cost, 0.0)
         cost = found.rows[-1]["cost"] + float(own[taken].sum())
         bound = float(last.cost.sum()) + _rest(takers, price, found.peak_value)
-        reached = (cost - bound) / max(1e-12, abs(cost), abs(bound))
+        reached = (cost - bound) / max(scale, abs(cost), abs(bound))
         note(found, len(chosen), cost, bound, reached)
         if reached <= gap:
             status = Status.OPTIMAL
@@ -133,11 +134,13 @@ def run_interior_point(
         if time_limit_s is not None and time.perf_counter() - started > time_limit_s:
             status = Status.TIME_LIMIT
             break
+        if level == LEVELS - 1 or not taken.any():
+            break
         # Whoever loses by what was taken for granted is decided, too; so is whoever was before.
         doubtful = ~taken | _who_loses(lost, FORGONE * gap * abs(cost))
         drawn, own = np.where(taken[:, None], last.drawn, drawn), np.where(taken, last.own, own)
         chosen = np.flatnonzero(doubtful)
-    decision = _decided(takers, found, chosen if status is not Status.FEASIBLE else np.flatnonzero(~taken), drawn)
+    decision = _decided(takers, found, chosen, drawn)
     water = np.repeat(price[:, None], len(instance.storage), axis=1)
     water[:, useful] = last.water_value.T
     prices = SchedulingPrices(instance=instance, energy_price=price, water_value=water, peak_value=found.peak_value)
@@ -176,6 +179,12 @@ def _who_loses(lost: np.ndarray, allowed: float) -> np.ndarray:
     found = np.zeros(len(lost), dtype=bool)
     found[order[np.searchsorted(np.cumsum(lost[order]), allowed) :]] = True
     return found
+
+
+def _scale(instance: SchedulingInstance) -> float:
+    """A thousandth of what all load and generation are worth, below which a gap need not be relative."""
+    price = np.maximum(np.abs(instance.buy_price), np.abs(instance.sell_price))
+    return 1e-3 * float((price * (instance.load_kwh + instance.generation_kwh).sum(axis=1)).sum()) or 1.0
 
 
 def _within(instance: SchedulingInstance, found: Found) -> np.ndarray:

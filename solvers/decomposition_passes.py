@@ -2,14 +2,14 @@ r"""Compiled passes of the interior-point method over storages: :mod:`.decomposi
 
 For one storage and interval t the columns are charge c, discharge d and the content x after it above its least, each
 between 0 and an upper limit u, with slack w = u - x and duals z, v of the two limits. Its state equation
-:math:`-x_{t+1} + \rho x_t + \eta^c c_t - d_t/\eta^d = r_t` has the water value μ for its multiplier, and the community's
-balance, in which it counts with d - c, has the price π. With :math:`\theta = 1/(z/x + v/w)` the normal equations of a
+:math:`-x_{t+1} + \rho x_t + \eta^c c_t - d_t/\eta^d = r_t` has the water value μ for its multiplier, and the
+community's balance, in which it counts with d - c, has the price π. With :math:`\theta = 1/(z/x + v/w)` the normal equations of a
 Newton step are tridiagonal for each storage, :math:`M\,d\mu + b\,d\pi = g`; eliminating dμ leaves
 :math:`(\mathrm{diag}(\theta_c + \theta_d) - b M^{-1} b)\,d\pi`, which is added up over storages. The inverse of a
 tridiagonal matrix costs one product an entry, since each of its rows is a multiple of the next beyond the diagonal.
 
-Every storage goes along its step as far as it can for itself, and chooses its own centring. With one length for all,
-the worst of millions of columns would hold up the rest, and more members would mean more steps.
+All storages but a few go along a step for the same share of it, those few for less: with one length for all, the worst
+of millions of columns would hold up the rest, and with one for each, balances that count on all would not be met.
 
 A column that is fixed (its limits meet) keeps x = w = z = v = 1 and has θ = 0, so that no pass has to branch.
 Storages are added up in parts of fixed size: the same bytes for any number of threads.
@@ -37,12 +37,14 @@ INVERSE, THETA, GRADIENT, RIGHT, FLOW, MISSING, SIDE, TOTAL, PIVOT, FALL, CHANGE
     0, 6, 9, 12, 18, 19, 20, 21, 22, 23, 24, 27,
 )  # fmt: skip
 """First row of each part of the scratch: 1/x and 1/w; θ; columns' right sides; right sides of complementarity; b; the
-gap in the state equation; g; θ of charge plus discharge; pivots of M and their factors; steps of columns; reduced costs."""
+gap in the state equation; g; θ of charge plus discharge; pivots of M and their factors; steps of columns; reduced costs
+(0 to 5, 6 to 8, 9 to 11, 12 to 17, 18, 19, 20, 21, 22 and 23, 24 to 26, 27 to 29)."""
 
 NOTES = 5
 """What a pass counts: complementarity products, open limits, greatest gap in a state equation, cost, bound."""
 
 MOST = 1.0
+"""How far Mehrotra's second-order term may go, in mean complementarity products of its storage."""
 
 STAY = 0.995
 """How far towards the nearest limit a step goes."""
@@ -288,19 +290,16 @@ def correct(
     price: np.ndarray,
     turn: np.ndarray,
     sides: np.ndarray,
-    notes: np.ndarray,
 ) -> None:
     """Look ahead along the affine step, and write the right sides of the corrected one before centring.
 
-    ``sides`` receives what they add up to, and what each unit of the product to be reached adds; ``notes`` what the
-    affine step would make of the complementarity products.
+    ``sides`` receives what they add up to, and what each unit of the product to be reached adds.
     """
     count = price.size
     work, water = np.zeros((WORK, count)), np.empty(count)
     for part in range(first, last):
-        side, note = sides[part], notes[part]
+        side = sides[part]
         side[:] = 0.0
-        note[:] = 0.0
         for s in range(edges[part], edges[part + 1]):
             own = point[s]
             open_up(own, limits[s], numbers[s], price, work)
@@ -328,7 +327,6 @@ def correct(
                     then += is_open * ahead
                     lower[t] -= min(max(by_x * by_z * change[t] * dz, -most), most)
                     upper[t] += min(max(by_x * by_z * change[t] * dv, -most), most)
-            note[0] += then
             share = max(then, 0.0) / max(now, 1e-300)
             centre = share * share * share * now / max(opened, 1.0)
             for k in range(6):

@@ -151,7 +151,7 @@ class PriceTakers:
         return Response(net, own)
 
     def ask_storages(self, price: np.ndarray, *, water_value: bool = False) -> tuple[np.ndarray, ...]:
-        """What each storage in a group draws at a price, (S, T) kWh, its cost (S,), and its water values (S, T) if asked.
+        """What each storage in a group draws at a price, (S, T) kWh, its cost (S,), and water values (S, T).
 
         Rows are in the order of the groups, one after another: :attr:`useful`.
         """
