@@ -267,8 +267,9 @@ def together_figure(names: Sequence[str], alone: np.ndarray, together: np.ndarra
     axes.barh(rows, np.full(len(part), 100.0), height=0.62, color="#e3e6ea", label="each alone")
     axes.barh(rows, part[order], height=0.62, color=COLOURS[0], label="together")
     for row, k in enumerate(order):
+        saved = float(100.0 - part[k])
         axes.annotate(
-            f"−{100.0 - part[k]:.1f} %",
+            f"−{saved:.1f} %" if saved >= 0.05 else "0 %",
             (100.0, row),
             xytext=(5, 0),
             textcoords="offset points",

@@ -107,7 +107,7 @@ def rolling_section(out: Path, cases: Sequence[Case], console: Console) -> Secti
         "end. Dashed: by how many hours ahead the battery's present decision depends on the data (forecast horizon), "
         "in half, nine tenths and all of the hours."
     )
-    figure = window_figure(curves, horizon, f"{first.meta.name}: how long a window is long enough")
+    figure = window_figure(curves, horizon, f"{first.meta.name}: cost by window")
     words = ", ".join(f"{name}: {value}" for name, value in ends.items())
     picture = Picture(
         caption,
@@ -115,7 +115,9 @@ def rolling_section(out: Path, cases: Sequence[Case], console: Console) -> Secti
         f"Excess cost falls with the window; at {WINDOWS_H[-1]} h it is {words}. Forecast horizons: "
         + ", ".join(f"{name} {hours:g} h" for name, hours in horizon.items()),
     )
-    data = pd.DataFrame({name: 100 * curve for name, curve in curves.items()}).rename_axis("window_h").reset_index()
+    # What is left of a sum of rounded costs is not worth twenty digits.
+    excess = pd.DataFrame({name: (100 * curve).round(9) for name, curve in curves.items()})
+    data = excess.rename_axis("window_h").reset_index()
     about = "Cost above perfect foresight by window (%)"
     write_table(data, out / "tables", "scheduling-windows", caption=about)
     tables.append(Table(about, data))

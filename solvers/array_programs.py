@@ -67,8 +67,7 @@ def solve_arrays(program: LinearProgram, *, time_limit_s: float | None = None, *
     limit = {} if time_limit_s is None else {"time_limit": float(time_limit_s)}
     solver = quiet_highs(**(TIGHT | limit | options))
     load_arrays(solver, program)
-    solver.run()
-    return read_solution(solver)
+    return run_and_read(solver)
 
 
 def load_arrays(solver: Any, program: LinearProgram) -> None:
@@ -91,6 +90,35 @@ def load_arrays(solver: Any, program: LinearProgram) -> None:
     model.a_matrix_.value_ = program.matrix.data
     if solver.passModel(model) == highspy.HighsStatus.kError:
         raise SolverError("HiGHS refuses the arrays of a program")
+
+
+def run_and_read(solver: Any) -> ArraySolution | None:
+    """Run a HiGHS that holds a program, and read it through the gate.
+
+    Returns
+    -------
+    ArraySolution or None
+        None where time ran out before any point was found.
+
+    Raises
+    ------
+    InfeasibleError, UnboundedError, SolverError
+        If there is nothing to read.
+    """
+    import highspy
+
+    kinds = highspy.HighsModelStatus
+    solver.run()
+    if solver.getModelStatus() not in (kinds.kOptimal, kinds.kTimeLimit):
+        # Started from the basis of the program before, HiGHS now and then finds a bounded program unbounded.
+        solver.clearSolver()
+        solver.run()
+    if solver.getModelStatus() == kinds.kUnboundedOrInfeasible:
+        # Presolve cannot tell which of the two.
+        solver.setOptionValue("presolve", "off")
+        solver.run()
+        solver.setOptionValue("presolve", "choose")
+    return read_solution(solver)
 
 
 def read_solution(solver: Any) -> ArraySolution | None:

@@ -23,7 +23,7 @@ import pandas as pd
 from ..instances.errors import InfeasibleError, NotApplicable
 from ..instances.scheduling import SchedulingInstance
 from ..models.scheduling.decision import SchedulingPrices
-from .array_programs import TIGHT, read_solution
+from .array_programs import TIGHT, run_and_read
 from .decomposition_interior import find_prices
 from .highs import quiet_highs
 from .method import Answer
@@ -111,8 +111,7 @@ class Master:
 
     def solve(self) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
         """Best mix so far: its cost, the price (T,), the peak values (T,) and all columns' values."""
-        self.solver.run()
-        solution = read_solution(self.solver)
+        solution = run_and_read(self.solver)
         if solution is None:
             raise NotApplicable("the master program found no solution in time")
         T = self.intervals
@@ -135,7 +134,7 @@ def run_dantzig_wolfe(
     instance: SchedulingInstance,
     *,
     groups: int = 20,
-    rounds: int = 200,
+    rounds: int = 5000,
     gap: float = GAP,
     time_limit_s: float | None = None,
 ) -> Answer:

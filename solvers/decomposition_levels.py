@@ -42,7 +42,7 @@ FORGONE = 0.1
 LEVELS = 5
 """Programs of the sample, and then of those in doubt, at most so many each."""
 
-GAP = 5e-7
+GAP = 8e-7
 """Relative gap at which to stop."""
 
 

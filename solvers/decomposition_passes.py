@@ -3,8 +3,8 @@ r"""Compiled passes of the interior-point method over storages: :mod:`.decomposi
 For one storage and interval t the columns are charge c, discharge d and the content x after it above its least, each
 between 0 and an upper limit u, with slack w = u - x and duals z, v of the two limits. Its state equation
 :math:`-x_{t+1} + \rho x_t + \eta^c c_t - d_t/\eta^d = r_t` has the water value μ for its multiplier, and the
-community's balance, in which it counts with d - c, has the price π. With :math:`\theta = 1/(z/x + v/w)` the normal equations of a
-Newton step are tridiagonal for each storage, :math:`M\,d\mu + b\,d\pi = g`; eliminating dμ leaves
+community's balance, in which it counts with d - c, has the price π. With :math:`\theta = 1/(z/x + v/w)` the normal
+equations of a Newton step are tridiagonal for each storage, :math:`M\,d\mu + b\,d\pi = g`; eliminating dμ leaves
 :math:`(\mathrm{diag}(\theta_c + \theta_d) - b M^{-1} b)\,d\pi`, which is added up over storages. The inverse of a
 tridiagonal matrix costs one product an entry, since each of its rows is a multiple of the next beyond the diagonal.
 
@@ -31,14 +31,10 @@ POINT = 13
 """Rows of a point: x, w, z, v of the three columns, then the water value."""
 
 WORK = 30
-"""Rows of a storage's scratch."""
-
-INVERSE, THETA, GRADIENT, RIGHT, FLOW, MISSING, SIDE, TOTAL, PIVOT, FALL, CHANGE, REDUCED = (
-    0, 6, 9, 12, 18, 19, 20, 21, 22, 23, 24, 27,
-)  # fmt: skip
-"""First row of each part of the scratch: 1/x and 1/w; θ; columns' right sides; right sides of complementarity; b; the
-gap in the state equation; g; θ of charge plus discharge; pivots of M and their factors; steps of columns; reduced costs
-(0 to 5, 6 to 8, 9 to 11, 12 to 17, 18, 19, 20, 21, 22 and 23, 24 to 26, 27 to 29)."""
+"""Rows of a storage's scratch: 0 to 5, 1/x and 1/w of the three columns; 6 to 8, their θ; 9 to 11, their right sides;
+12 to 17, right sides of complementarity (with z, then with v); 18, b; 19, the gap in the state equation; 20, g and then
+M^-1 g; 21, θ of charge plus discharge; 22 and 23, pivots of M and their factors; 24 to 26, steps of the columns; 27 to
+29, reduced costs."""
 
 NOTES = 5
 """What a pass counts: complementarity products, open limits, greatest gap in a state equation, cost, bound."""

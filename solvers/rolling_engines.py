@@ -121,7 +121,7 @@ class WindowProgram:
         so_far = state.peak_kwh / given.dt_h
         tariff, criterion = Tariff.of_cost(window), PROBLEM.criterion("community_cost")
         if premise(window).holds:
-            answer = solve_central(window, least_peak_kw=so_far)
+            answer = solve_central(window, tariff, least_peak_kw=so_far)
         else:
             answer = solve_declared(window, build_community_cost, tariff, criterion.name, least_peak_kw=so_far)
         decision: Any = answer.decision

@@ -10,8 +10,12 @@ from ..instances.scheduling import SchedulingInstance
 from ..models.scheduling.decision import SchedulingDecision
 from .method import Answer, Claims, method
 
-PROGRAM_CELLS = 20_000
+PROGRAM_CELLS = 8_000
 CENTRAL_CELLS = 100_000
+NLP_CELLS = 300
+MASTER_CELLS = 20_000
+"""Cells up to which programs end within a minute; ``python -m commonwatt.benchmarks.speed_scheduling`` shows how time
+grows."""
 
 
 @method("scheduling", kind="program", exact_for={"community_cost"}, size_limit=PROGRAM_CELLS)
@@ -22,12 +26,18 @@ def community_program(instance: SchedulingInstance, *, time_limit_s: float | Non
     return run_community_cost(instance, time_limit_s=time_limit_s)
 
 
-@method("scheduling", kind="program", exact_for={"community_cost"}, size_limit=CENTRAL_CELLS)
-def central_program(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
-    """The same linear program assembled from arrays (HiGHS): for more members and hours than can be declared."""
+@method(
+    "scheduling",
+    kind="program",
+    exact_for={"community_cost"},
+    variants={"peak=True": Claims(frozenset({"peak_cost"}))},
+    size_limit=CENTRAL_CELLS,
+)
+def central_program(instance: SchedulingInstance, *, peak: bool = False, time_limit_s: float | None = None) -> Answer:
+    """The same linear program assembled from arrays (HiGHS), for sizes beyond declaring; peak=True: the least peak."""
     from .scheduling_arrays import run_central
 
-    return run_central(instance, time_limit_s=time_limit_s)
+    return run_central(instance, peak=peak, time_limit_s=time_limit_s)
 
 
 @method("scheduling", kind="program", exact_for={"separate_cost"}, size_limit=PROGRAM_CELLS)
@@ -44,6 +54,14 @@ def peak_program(instance: SchedulingInstance, *, time_limit_s: float | None = N
     from .scheduling_programs import run_peak_cost
 
     return run_peak_cost(instance, time_limit_s=time_limit_s)
+
+
+@method("scheduling", kind="program", exact_for={"community_cost"}, size_limit=NLP_CELLS)
+def sdr_program(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
+    """The paper's non-linear program, in which members pay SDR prices that depend on all of them (Ipopt, extra nlp)."""
+    from .scheduling_nlp import run_sdr
+
+    return run_sdr(instance, time_limit_s=time_limit_s)
 
 
 @method("scheduling", kind="kernel", exact_for={"separate_cost"})
@@ -99,12 +117,20 @@ def p_mas(
     return rule(instance, thresholds=thresholds, high_price=high_price)
 
 
-@method("scheduling", kind="kernel", exact_for={"community_cost"})
+@method("scheduling", kind="program", exact_for={"community_cost"}, size_limit=MASTER_CELLS)
 def dantzig_wolfe(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
-    """Least cost of any number of members, who answer to prices by the battery kernel, with a certified gap."""
+    """A master program (HiGHS) mixes what members answer to prices by the battery kernel, with a certified gap."""
     from .decomposition import run_dantzig_wolfe
 
     return run_dantzig_wolfe(instance, time_limit_s=time_limit_s)
+
+
+@method("scheduling", kind="kernel", exact_for={"community_cost"})
+def interior_point(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Prices for any number of members by an interior-point method of our own, proved by the battery kernel."""
+    from .decomposition_levels import run_interior_point
+
+    return run_interior_point(instance, time_limit_s=time_limit_s)
 
 
 @method("scheduling", variants={"forecast='persistence'": Claims(), "forecast='noisy'": Claims()})

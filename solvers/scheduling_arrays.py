@@ -18,13 +18,15 @@ from .method import Answer
 from .schedules import schedule
 
 
-def run_central(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
-    """Least cost of the community by the program of :mod:`commonwatt.models.scheduling.arrays`.
+def run_central(instance: SchedulingInstance, *, peak: bool = False, time_limit_s: float | None = None) -> Answer:
+    """Least cost, or least peak, of the community by the program of :mod:`commonwatt.models.scheduling.arrays`.
 
     Parameters
     ----------
     instance : SchedulingInstance
         What is given.
+    peak : bool
+        Whether the least peak is sought.
     time_limit_s : float, optional
         For the solver.
 
@@ -39,11 +41,12 @@ def run_central(instance: SchedulingInstance, *, time_limit_s: float | None = No
     InfeasibleError
         In the instance's words.
     """
-    found = premise(instance)
+    tariff = Tariff.of_peak(instance) if peak else Tariff.of_cost(instance)
+    found = premise(instance, tariff)
     if not found.holds:
         raise NotApplicable(f"binary variables are needed: {found.reasons[0]}")
     try:
-        return solve_central(instance, time_limit_s=time_limit_s)
+        return solve_central(instance, tariff, time_limit_s=time_limit_s)
     except InfeasibleError:
         from .scheduling_explain import explain
 
@@ -51,7 +54,7 @@ def run_central(instance: SchedulingInstance, *, time_limit_s: float | None = No
 
 
 def solve_central(
-    instance: SchedulingInstance, *, least_peak_kw: float = 0.0, time_limit_s: float | None = None
+    instance: SchedulingInstance, tariff: Tariff, *, least_peak_kw: float = 0.0, time_limit_s: float | None = None
 ) -> Answer:
     """Assemble and solve the linear program of the community; see :func:`run_central`.
 
@@ -59,6 +62,8 @@ def solve_central(
     ----------
     instance : SchedulingInstance
         What is given, where no binary variables are needed.
+    tariff : Tariff
+        Of energy and peak.
     least_peak_kw : float
         A peak that has to be paid for anyhow.
     time_limit_s : float, optional
@@ -76,7 +81,7 @@ def solve_central(
         If there is none.
     """
     started = time.perf_counter()
-    program = assemble(instance, Tariff.of_cost(instance))
+    program = assemble(instance, tariff)
     program.low[program.columns["peak"].start] = least_peak_kw
     build_seconds = time.perf_counter() - started
     solution = solve_arrays(program, time_limit_s=time_limit_s)
