@@ -46,6 +46,26 @@ GAP = 8e-7
 """Relative gap at which to stop."""
 
 
+FEWEST, LONGEST = 25, 1000
+"""Storages from which, and intervals up to which, the method is worth its while: few storages are decided by a program
+to more digits in less time, and its system of prices is dense in the intervals."""
+
+
+def refuse_few_or_long(instance: SchedulingInstance) -> None:
+    """Raise where other methods do better.
+
+    Raises
+    ------
+    NotApplicable
+        Naming the number of storages or intervals.
+    """
+    storages, intervals = len(instance.storage), len(instance.interval)
+    if storages < FEWEST:
+        raise NotApplicable(f"{storages} storages: a program decides fewer than {FEWEST} to more digits")
+    if intervals > LONGEST:
+        raise NotApplicable(f"{intervals} intervals: the system of their prices is dense, and meant for {LONGEST}")
+
+
 @dataclass
 class _Asked:
     """All storages' exact answers at a price: what they draw, (S, T) kWh, what that costs each besides energy, (S,)."""

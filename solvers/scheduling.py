@@ -128,8 +128,9 @@ def dantzig_wolfe(instance: SchedulingInstance, *, time_limit_s: float | None = 
 @method("scheduling", kind="kernel", exact_for={"community_cost"})
 def interior_point(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
     """Prices for any number of members by an interior-point method of our own, proved by the battery kernel."""
-    from .decomposition_levels import run_interior_point
+    from .decomposition_levels import refuse_few_or_long, run_interior_point
 
+    refuse_few_or_long(instance)
     return run_interior_point(instance, time_limit_s=time_limit_s)
 
 
