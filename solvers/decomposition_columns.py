@@ -27,24 +27,32 @@ class Columns:
         least = np.minimum(-instance.least_net_kwh.sum(axis=1), instance.export_limit_kwh).clip(0.0)
         time = np.arange(intervals)
         self.blocks: dict[str, slice] = {}
-        cost, upper, at, sign, own = [], [], [], [], []
+        cost: list[np.ndarray] = []
+        upper: list[np.ndarray] = []
+        at: list[np.ndarray] = []
+        sign: list[np.ndarray] = []
+        own: list[np.ndarray] = []
+        none = np.zeros((0, 2), dtype=int)
         served = np.argwhere(instance.request_limit_kwh > 0)
         cut = np.argwhere(instance.sheddable_kwh > 0)
         self.served, self.cut = served, cut
         size = 0
-        for name, row, direction, price, limit, local in (
-            ("imported", time, 1.0, instance.buy_price, most, None),
-            ("exported", time, -1.0, -instance.sell_price, least, None),
-            ("spilled", time, -1.0, np.zeros(intervals), instance.spillable_kwh.sum(axis=1), None),
-            ("lost", time, 1.0, np.full(intervals, instance.lost_load_price), instance.losable_kwh.sum(axis=1), None),
+        for name, row, direction, price, room, cells in (
+            ("imported", time, 1.0, instance.buy_price, most, none),
+            ("exported", time, -1.0, -instance.sell_price, least, none),
+            ("spilled", time, -1.0, np.zeros(intervals), instance.spillable_kwh.sum(axis=1), none),
+            ("lost", time, 1.0, np.full(intervals, instance.lost_load_price), instance.losable_kwh.sum(axis=1), none),
             ("service", served[:, 0], -1.0, np.zeros(len(served)), instance.request_limit_kwh, served),
             ("curtailed", cut[:, 0], 1.0, instance.curtailment_price[cut[:, 1]], instance.sheddable_kwh, cut),
         ):
-            limit = limit if local is None else limit[tuple(local.T)]
+            limit = room[tuple(cells.T)] if room.ndim == 2 else room
             self.blocks[name] = slice(size, size + len(row))
             size += len(row)
-            cost.append(price), upper.append(limit), at.append(row), sign.append(np.full(len(row), direction))
-            own.append(local[:, 1] if name == "service" else np.full(len(row), -1))
+            cost.append(price)
+            upper.append(limit)
+            at.append(row)
+            sign.append(np.full(len(row), direction))
+            own.append(cells[:, 1] if name == "service" else np.full(len(row), -1))
         rows, columns, values = np.concatenate(at), np.arange(size), np.concatenate(sign)
         if self.has_peak:
             # Import power less the peak, plus slack, is 0.
@@ -65,6 +73,8 @@ class Columns:
         local = np.flatnonzero(owner >= 0)
         self.asked = instance.request_kwh
         self.local = sparse.csr_array((np.ones(len(local)), (owner[local], local)), shape=(len(self.asked), size))
+        nothing = np.zeros(size)
+        self.dx, self.dz, self.dv, self.dlocal = nothing, nothing, nothing, np.zeros(len(self.asked))
         self.open = self.upper > 1e-9 * (1.0 + self.upper.mean())
         half = np.where(self.open, 0.5 * self.upper, 1.0)
         self.x, self.w = half.copy(), half

@@ -277,7 +277,7 @@ def _steps(
         if not np.isfinite(turn).all():
             break  # what has no schedule runs away
         ahead = columns.directions(turn)
-        lengths = tuple(min(1.0, STAY / max(rate, 1e-300)) for rate in ahead[:2])  # type: ignore[assignment]
+        lengths = tuple(min(1.0, STAY / max(rate, 1e-300)) for rate in ahead[:2])
         stores.reach(price[:intervals], turn[:intervals], centre)
         if len(stores.chosen):
             held = HELD_UP if lacking < products else 0.0

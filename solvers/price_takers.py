@@ -161,8 +161,8 @@ class PriceTakers:
         first = 0
         for chosen, fleet in zip(self.members, self.fleets, strict=True):
             rows = slice(first, first + len(chosen))
-            wanted = {"water_value": value[rows]} if water_value else {}
-            fleet.solve(price, price, grid_kwh=drawn[rows], cost=cost[rows], gap=gap[rows], **wanted)
+            own = value[rows] if water_value else value
+            fleet.solve(price, price, grid_kwh=drawn[rows], cost=cost[rows], gap=gap[rows], water_value=own)
             first += len(chosen)
         return drawn, cost, value
 

@@ -191,7 +191,7 @@ def _failures(instance: SchedulingInstance, window: int, progress: Progress) -> 
     rows: list[dict[str, Any]] = []
     traces: dict[str, np.ndarray] = {}
     for case, failing, first, last in (("homes, all day", homes, 0.0, 20.0), ("storages, evening", stores, 17.0, 20.0)):
-        failed = with_failures(instance, failing, earliest_h=first, latest_h=last)
+        failed = with_failures(instance, failing.tolist(), earliest_h=first, latest_h=last)
         sound = failed.replace(connected=None)
         for known, given in (("no failures", sound), ("failures", failed)):
             progress(f"{case}: {known}")

@@ -18,7 +18,7 @@ Source: Lange, sections "System architecture" (contributions, equation 1), "Perf
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -175,7 +175,7 @@ def storage_use(instance: SchedulingInstance, contribution: float, size: float =
         generation_kwh=np.maximum(-net, 0.0)[:, None],
         **part_of_storages(instance, contribution * size),
     )
-    decision = run_central(pool).decision
+    decision: Any = run_central(pool).decision
     pooled = float((decision.charge_kwh + decision.discharge_kwh).sum())
     return StorageUse(used, pooled, community_cost(pool, decision))
 
@@ -191,7 +191,8 @@ def cost_alone(instance: SchedulingInstance) -> float:
             answer = each_alone(alone)
         except NotApplicable:  # more than one thing to decide
             answer = run_separate_cost(alone)
-        cost += separate_cost(alone, answer.decision)
+        decision: Any = answer.decision
+        cost += separate_cost(alone, decision)
     return cost
 
 
@@ -205,7 +206,12 @@ def performance(value_cost: float, alone: float, best: float) -> float:
 
 
 def with_failures(
-    instance: SchedulingInstance, failing: Sequence[int], *, earliest_h: float, latest_h: float, seed: int = 0
+    instance: SchedulingInstance,
+    failing: Sequence[int],
+    *,
+    earliest_h: float,
+    latest_h: float,
+    seed: int = 0,
 ) -> SchedulingInstance:
     """The community with some members told apart whose nodes fail for two to four hours each.
 
