@@ -27,8 +27,8 @@ from .array_programs import TIGHT, run_and_read
 from .decomposition_interior import find_prices
 from .highs import quiet_highs
 from .method import Answer
-from .price_takers import PriceTakers, Response, in_proportion, least_grid, state_shift
-from .schedules import schedule
+from .price_takers import PriceTakers, Response, least_grid, state_shift
+from .schedules import in_proportion, schedule
 from .status import Status
 
 GAP = 1e-7

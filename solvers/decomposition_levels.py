@@ -23,8 +23,8 @@ from ..instances.scheduling import SchedulingInstance
 from ..models.scheduling.decision import SchedulingDecision, SchedulingPrices
 from .decomposition_interior import Found, find_prices
 from .method import Answer
-from .price_takers import PriceTakers, in_proportion, least_grid
-from .schedules import schedule, states_of_flows
+from .price_takers import PriceTakers, least_grid
+from .schedules import in_proportion, schedule, states_of_flows
 from .status import Status
 
 SAMPLE = 3000

@@ -113,7 +113,7 @@ def refuse_what_prices_do_not_settle(instance: SchedulingInstance) -> None:
     Raises
     ------
     NotApplicable
-        For a demand charge, limits of the community's connection that load can meet, lost load, forbidden spilling.
+        For a demand charge, and for limits of the community's connection.
     """
     if instance.demand_charge > 0:
         raise NotApplicable("a demand charge ties the intervals of the grid together")

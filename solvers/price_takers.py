@@ -201,9 +201,3 @@ def least_grid(instance: SchedulingInstance, price: np.ndarray, peak: np.ndarray
     spill = (np.minimum(price, 0.0) * instance.spillable_kwh.sum(axis=1)).sum()
     lost = (np.minimum(instance.lost_load_price - price, 0.0) * instance.losable_kwh.sum(axis=1)).sum()
     return float(least + spill + lost)
-
-
-def in_proportion(total: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """A total (T,) in proportion to the members' room (T, n)."""
-    most = room.sum(axis=1)
-    return room * np.divide(np.minimum(total, most), most, out=np.zeros_like(most), where=most > 0)[:, None]

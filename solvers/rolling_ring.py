@@ -11,6 +11,7 @@ from ..models.scheduling.window_program import build_window, curtailment_tiers, 
 from .compiled import compile_program
 from .rolling_horizon import Horizon, State
 from .rolling_windows import Plan
+from .schedules import in_proportion
 from .status import Status
 
 
@@ -192,15 +193,9 @@ class Ring:
         pooled = np.maximum(primal[self.program.variables[name].where], 0.0).reshape(-1, self._slots)[:, at]
         if name != "curtailed":
             room = given.spillable_kwh[part] if name == "spilled" else given.losable_kwh[part]
-            return _in_proportion(pooled[0], room)
+            return in_proportion(pooled[0], room)
         found = np.zeros((taken, len(given.member)))
         for j, price in enumerate(self._tiers):
             where = given.curtailment_price == price
-            found[:, where] = _in_proportion(pooled[j], given.sheddable_kwh[part][:, where])
+            found[:, where] = in_proportion(pooled[j], given.sheddable_kwh[part][:, where])
         return found
-
-
-def _in_proportion(total: np.ndarray, room: np.ndarray) -> np.ndarray:
-    most = room.sum(axis=1)
-    share = np.divide(np.minimum(total, most), most, out=np.zeros_like(most), where=most > 0)
-    return room * share[:, None]

@@ -115,7 +115,7 @@ def _to_spill(
         more = np.maximum(np.clip(worth_spilling(net, own), 0.0, room) - spilled, 0.0)
         # What members would rather do must not overload what they share.
         spare = np.maximum(instance.import_limit_kwh - (net + spilled).sum(axis=1), 0.0)
-        spilled = spilled + np.where(np.isfinite(spare)[:, None], _in_proportion(spare, more), more)
+        spilled = spilled + np.where(np.isfinite(spare)[:, None], in_proportion(spare, more), more)
     # … and beyond the community's, all alike.
     total = (net + spilled).sum(axis=1, keepdims=True)
     left = np.minimum(room - spilled, np.maximum(own - net - spilled, 0.0))
@@ -157,12 +157,13 @@ def lost_for_want(
     net = np.maximum(net, -instance.member_export_limit_kwh)
     missing_all = np.clip(net.sum(axis=1) - instance.import_limit_kwh, 0.0, None)
     reach = net + instance.member_export_limit_kwh
-    more = _in_proportion(missing_all, np.minimum(shed - curtailed, reach))
+    more = in_proportion(missing_all, np.minimum(shed - curtailed, reach))
     rest = np.maximum(missing_all - more.sum(axis=1), 0.0)
-    return already + curtailed + more, lost + _in_proportion(rest, np.minimum(lose - lost, reach - more))
+    return already + curtailed + more, lost + in_proportion(rest, np.minimum(lose - lost, reach - more))
 
 
-def _in_proportion(total: np.ndarray, room: np.ndarray) -> np.ndarray:
+def in_proportion(total: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """A total (T,) in proportion to the members' room (T, n), as far as there is room."""
     most = room.sum(axis=1)
     share = np.divide(np.minimum(total, most), most, out=np.zeros_like(most), where=most > 0)
     return room * share[:, None]

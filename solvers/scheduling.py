@@ -14,8 +14,7 @@ PROGRAM_CELLS = 8_000
 CENTRAL_CELLS = 100_000
 NLP_CELLS = 300
 MASTER_CELLS = 20_000
-"""Cells up to which programs end within a minute; ``python -m commonwatt.benchmarks.speed_scheduling`` shows how time
-grows."""
+"""Cells up to which programs are known to end within a minute."""
 
 
 @method("scheduling", kind="program", exact_for={"community_cost"}, size_limit=PROGRAM_CELLS)

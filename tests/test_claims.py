@@ -115,9 +115,11 @@ def test_known_optima_are_found_and_proved(shipped: tuple[Instance, pd.DataFrame
         sense = problem(instance.problem).criterion(known.criterion).sense
         values = frame.loc[frame["feasible"] & (frame["status"] != "violated"), known.criterion]
         best = values.max() if sense == "max" else values.min()
-        # Each of several limits may be missed by the rules' tolerance of 1e-9, at a price each.
+        # Somebody meets it to the last digits; nobody beats it by more than the rules' tolerance lets pass.
+        nearest = values.iloc[int((values - known.value).abs().argmin())]
+        assert nearest == pytest.approx(known.value, rel=1e-9, abs=1e-9), (known, nearest)
         assert best == pytest.approx(known.value, rel=1e-8, abs=1e-9), (known, best)
-        gaps = frame.loc[frame[known.criterion] == best, f"{known.criterion}_gap"]
+        gaps = frame.loc[frame[known.criterion] == nearest, f"{known.criterion}_gap"]
         assert gaps.abs().min() <= 1e-6, known
 
 
