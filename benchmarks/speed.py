@@ -23,6 +23,9 @@ Progress = Callable[[str], None]
 SHORTEST_S = 2e-4
 """A timing lasts at least this long: quicker calls are repeated and divided."""
 
+TRIAL_BELOW_S = 10.0
+"""Calls that took less at first are timed once more, to learn how many of them fill a timing."""
+
 WINDOWS = 15
 """Such timings in a row for a quick call, of which the median counts: other work on the machine interrupts some."""
 
@@ -119,13 +122,15 @@ def run_task(task: Task) -> list[dict[str, Any]]:
     """
     numbers, found, remarks = {}, {}, {}
     for name, call in task.calls.items():
+        begin = time.perf_counter()
         result = call()
+        first_s = time.perf_counter() - begin
         if task.answers is not None:
             found[name] = np.atleast_1d(np.asarray(task.answers(result), dtype=float))
         remarks[name] = [task.notes[name](result)] if name in task.notes else []
         del result
-        # A task with one round is too slow for a trial.
-        numbers[name] = max(1, int(SHORTEST_S / _seconds(call, 1))) if task.repetitions > 1 else 1
+        # A call that took this long, compiling included, is not one to be repeated within a timing: no trial tells so.
+        numbers[name] = max(1, int(SHORTEST_S / _seconds(call, 1))) if first_s < TRIAL_BELOW_S else 1
     timings: dict[str, list[float]] = {name: [] for name in task.calls}
     for _ in range(task.repetitions):
         for name, call in task.calls.items():

@@ -29,7 +29,7 @@ from ..models.scheduling.bounds import Tariff
 from ..models.scheduling.program import build_community_cost
 from ..models.scheduling.rules import PROBLEM
 from ..solvers.array_programs import TIGHT, load_arrays
-from ..solvers.decomposition import run_dantzig_wolfe
+from ..solvers.decomposition_levels import run_interior_point
 from ..solvers.highs import quiet_highs
 from ..solvers.kernels import battery_schedule, battery_schedules
 from ..solvers.method import Answer
@@ -37,9 +37,6 @@ from ..solvers.scheduling_arrays import run_central
 from . import speed
 from .speed import Call, Figure, Progress, Task
 from .speed_sliding import HORIZON, PART, battery_options, prosumer, series, sliding_task
-
-LIMIT_S = 300.0
-"""Time limit of the decomposition; the gap that it has certified by then stands in its note."""
 
 
 def street(members: int, intervals: int, seed: int) -> SchedulingInstance:
@@ -145,11 +142,11 @@ def members_task(many: int, few: int, intervals: int) -> Task:
         value, bound = criterion.value(given, answer.decision), criterion.bound(given, answer.prices)
         return f"certified gap {(value - bound) / max(abs(value), criterion.scale(given)):.1e}"
 
-    slow, quick = f"central program, {few} members", f"decomposition, {many} members"
+    slow, quick = f"central program, {few} members", f"interior point and battery kernel, {many} members"
     return Task(
         "many members",
         f"{intervals} intervals",
-        {quick: lambda: run_dantzig_wolfe(large, time_limit_s=LIMIT_S), slow: lambda: run_central(small)},
+        {quick: lambda: run_interior_point(large), slow: lambda: run_central(small)},
         (Figure(quick, slow, 0.5),),
         repetitions=1,
         kernels=(quick,),

@@ -283,18 +283,26 @@ class SchedulingInstance(Instance):
         return readonly(highest + sum_by_owner(self.request_limit_kwh, self.request_of, highest.shape[1]))
 
     def alone(self, member: int) -> SchedulingInstance:
-        """One member with its own storages and requests, behind a connection of its own.
+        """One member with its own storages and requests, behind a connection of its own; see :meth:`among`."""
+        return self if len(self.member) == 1 else self.among([member])
 
-        The community's connection limits are left out, since they are not the member's, unless it has no neighbours.
+    def among(self, members: Sequence[int]) -> SchedulingInstance:
+        """Some members with their own storages and requests, behind a connection of their own.
+
+        The community's connection limits are left out, since they are not these members'.
+
+        Parameters
+        ----------
+        members : sequence of int
+            Positions, in ascending order.
         """
-        if len(self.member) == 1:
-            return self
-        chosen: dict[str, Any] = {"member": [member], "storage": np.flatnonzero(self.storage_of == member)}
-        chosen["request"] = np.flatnonzero(self.request_of == member)
+        chosen: dict[str, Any] = {"member": members}
+        for axis, owner in (("storage", self.storage_of), ("request", self.request_of)):
+            chosen[axis] = np.flatnonzero(np.isin(owner, members))
         return self._subset(
             chosen,
-            storage_of=np.zeros(len(chosen["storage"]), dtype=int),
-            request_of=np.zeros(len(chosen["request"]), dtype=int),
+            storage_of=np.searchsorted(members, self.storage_of[chosen["storage"]]),
+            request_of=np.searchsorted(members, self.request_of[chosen["request"]]),
             import_limit_kw=None,
             export_limit_kw=None,
         )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CLASSES = {
     "allocation": ("allocation", "AllocationInstance"),
     "scheduling": ("scheduling", "SchedulingInstance"),
+    "settlement": ("settlement", "SettlementInstance"),
 }
 """Problem to module and name of its instance class."""
 

@@ -10,7 +10,7 @@ Source: :mod:`commonwatt.models.scheduling.sdr_program`; the price: Liu et al., 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from ..instances.scheduling import SchedulingInstance, sum_by_owner
 from ..models.scheduling.decision import SchedulingDecision, SchedulingPrices
 from ..models.scheduling.premise import premise
 from ..models.scheduling.sdr_program import build_sdr
+from .kernels.internal_prices import edge_cases, sdr_prices
 from .method import Answer
 from .nlp_programs import solve_nlp
 from .program_runs import Watch, timed
@@ -32,60 +33,6 @@ STRATEGIES: tuple[Mapping[str, Any], ...] = (
     {"mu_strategy": "monotone", "mu_init": 1e-4},
 )
 """How Ipopt lowers its barrier. On degenerate instances each gets stuck now and then, hardly ever all of them."""
-
-
-class SdrPrices(NamedTuple):
-    """Internal prices of each interval, (T,) each.
-
-    Parameters
-    ----------
-    buying, selling : arrays, currency/kWh
-        What members pay and receive.
-    supply_over_demand : array
-        SDR; infinite where nobody buys, NaN where nobody trades.
-    case : array of str
-        Empty, or which edge case an interval is: "nobody sells", "nobody buys", "nobody trades", "no feed-in price".
-    """
-
-    buying: np.ndarray
-    selling: np.ndarray
-    supply_over_demand: np.ndarray
-    case: np.ndarray
-
-
-def sdr_prices(bought: np.ndarray, sold: np.ndarray, buy: np.ndarray, sell: np.ndarray) -> SdrPrices:
-    """Internal prices by the supply and demand ratio.
-
-    Parameters
-    ----------
-    bought, sold : (T,) arrays, kWh
-        What all members buy and sell, both at least 0.
-    buy, sell : (T,) arrays, currency/kWh
-        Of the grid, sell at most buy.
-
-    Returns
-    -------
-    SdrPrices
-        Within [sell, buy], and p_b · bought - p_s · sold = buy (bought - sold)⁺ - sell (sold - bought)⁺.
-    """
-    spread = buy - sell
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = sold / bought
-    r = np.where(bought > 0, np.minimum(np.nan_to_num(ratio, nan=0.0), 1.0), np.where(sold > 0, 1.0, 0.0))
-    # The formula has a pole at a feed-in price of 0 or less; there the price falls linearly instead.
-    plain = sell > 0
-    down = np.where(plain, spread * r + sell, 1.0)
-    inside = np.where(plain, sell * buy / down, buy - spread * r)
-    selling = np.where(r >= 1.0, sell, inside)
-    buying = np.where(r >= 1.0, sell, selling * r + buy * (1.0 - r))
-    nobody = (bought == 0) & (sold == 0)
-    selling = np.where(nobody, sell, selling)
-    case = np.full(len(buy), "", dtype=object)
-    case[~plain] = "no feed-in price"
-    case[(sold == 0) & (bought > 0)] = "nobody sells"
-    case[(bought == 0) & (sold > 0)] = "nobody buys"
-    case[nobody] = "nobody trades"
-    return SdrPrices(buying, selling, ratio, case)
 
 
 def run_sdr(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
@@ -235,9 +182,9 @@ def bills_of(instance: SchedulingInstance, decision: SchedulingDecision) -> dict
     net = decision.net_kwh
     buying, selling = np.maximum(net, 0.0), np.maximum(-net, 0.0)
     bought, sold = buying.sum(axis=1), selling.sum(axis=1)
-    found = sdr_prices(bought, sold, instance.buy_price, instance.sell_price)
-    paid = (found.buying[:, None] * buying).sum(axis=0)
-    received = (found.selling[:, None] * selling).sum(axis=0)
+    buy, sell = sdr_prices(bought, sold, instance.buy_price, instance.sell_price)
+    paid = (buy[:, None] * buying).sum(axis=0)
+    received = (sell[:, None] * selling).sum(axis=0)
     # The grid is paid for import and pays for export; who does which, members share in proportion.
     total = decision.community_net_kwh
     imported = np.divide(np.maximum(total, 0.0), bought, out=np.zeros_like(total), where=bought > 0)
@@ -249,10 +196,10 @@ def bills_of(instance: SchedulingInstance, decision: SchedulingDecision) -> dict
             "interval": instance.interval,
             "buying_kwh": bought,
             "selling_kwh": sold,
-            "supply_over_demand": found.supply_over_demand,
-            "buying_price": found.buying,
-            "selling_price": found.selling,
-            "case": found.case,
+            "supply_over_demand": np.divide(sold, bought, out=np.full_like(sold, np.nan), where=bought > 0),
+            "buy_price": buy,
+            "sell_price": sell,
+            "case": edge_cases(bought, sold, instance.sell_price),
         }
     )
     bills = pd.DataFrame(

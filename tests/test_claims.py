@@ -22,6 +22,7 @@ from commonwatt.models.allocation.decision import AllocationDecision, Allocation
 from commonwatt.models.problem import problem
 from commonwatt.solvers.method import Answer, Method, cells, default_calls, menu
 from makers_scheduling import random_scheduling
+from makers_settlement import random_settlement
 
 import commonwatt as cw
 
@@ -80,7 +81,11 @@ def wide_allocation(rng: np.random.Generator, intervals: int, n: int) -> Allocat
     )
 
 
-RANDOM: dict[str, Callable[[int], Instance]] = {"allocation": random_allocation, "scheduling": random_scheduling}
+RANDOM: dict[str, Callable[[int], Instance]] = {
+    "allocation": random_allocation,
+    "scheduling": random_scheduling,
+    "settlement": random_settlement,
+}
 """Problem to a maker of small random instances by seed."""
 
 

@@ -18,15 +18,14 @@ from commonwatt.instances.sources.small_allocation import SMALL, controller_stor
 from commonwatt.models.allocation.decision import AllocationDecision, AllocationPrices
 from commonwatt.models.allocation.metrics import (
     community_metrics,
-    gini,
     group_metrics,
     household_metrics,
-    jain,
     periods,
     surplus_left_kwh,
     uniqueness_ratio,
 )
 from commonwatt.models.allocation.rules import PROBLEM, served
+from commonwatt.models.fairness import gini, jain
 from commonwatt.models.problem import Criterion, Violation, problem, problem_of, problems
 from hypothesis import given, settings
 from hypothesis import strategies as st

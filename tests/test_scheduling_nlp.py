@@ -12,10 +12,11 @@ from commonwatt.instances.scheduling import SchedulingInstance
 from commonwatt.models.scheduling.program import build_community_cost
 from commonwatt.models.scheduling.rules import PROBLEM, violations
 from commonwatt.models.scheduling.sdr_program import SMOOTHING, base_of, build_sdr, per_unit
+from commonwatt.solvers.kernels import sdr_prices
 from commonwatt.solvers.nlp_programs import solve_nlp
 from commonwatt.solvers.programs import SolverError
 from commonwatt.solvers.schedules import schedule
-from commonwatt.solvers.scheduling_nlp import bills_of, reachable, run_sdr, sdr_prices, served_in_full
+from commonwatt.solvers.scheduling_nlp import bills_of, reachable, run_sdr, served_in_full
 from commonwatt.solvers.scheduling_programs import run_community_cost
 from commonwatt.solvers.status import Status
 from makers_scheduling import random_scheduling, simple_homes
@@ -81,9 +82,9 @@ def test_internal_payments_cancel_so_that_the_optimum_is_the_linear_programs(ins
     turnover = abs(bills["paid"]).sum() + abs(bills["received"]).sum() + 1e-12
     assert abs(bills["to_members"].sum()) <= 1e-9 * turnover
     slack = 1e-12 * np.abs(instance.buy_price)
-    assert (prices["selling_price"] >= instance.sell_price - slack).all()
-    assert (prices["buying_price"] >= prices["selling_price"] - slack).all()
-    assert (prices["buying_price"] <= instance.buy_price + slack).all()
+    assert (prices["sell_price"] >= instance.sell_price - slack).all()
+    assert (prices["buy_price"] >= prices["sell_price"] - slack).all()
+    assert (prices["buy_price"] <= instance.buy_price + slack).all()
     # What members pay is what the community pays the grid.
     net = answer.decision.community_net_kwh
     paid = (instance.buy_price * np.maximum(net, 0.0) - instance.sell_price * np.maximum(-net, 0.0)).sum()
@@ -113,63 +114,14 @@ def test_prices_of_the_program_are_those_of_the_formula_up_to_smoothing():
         np.array([variable[t].value for t in model.interval]) for variable in (model.total_selling, model.total_buying)
     )
     scaled = per_unit(instance, *base_of(instance))
-    expected = sdr_prices(buy, sell, scaled.buy_price, scaled.sell_price)
+    buying, selling = sdr_prices(buy, sell, scaled.buy_price, scaled.sell_price)
     found = np.array([[model.buying_price[t].value, model.selling_price[t].value] for t in model.interval])
-    np.testing.assert_allclose(found[:, 0], expected.buying, atol=1e-4)
-    np.testing.assert_allclose(found[:, 1], expected.selling, atol=1e-4)
+    np.testing.assert_allclose(found[:, 0], buying, atol=1e-4)
+    np.testing.assert_allclose(found[:, 1], selling, atol=1e-4)
     for t in model.interval:
         for i in model.member:
             parts = pyo.value(model.buying[t, i]) * pyo.value(model.selling[t, i])
             assert parts == pytest.approx(SMOOTHING**2, rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("ratio", "expected"),
-    [
-        (0.25, (0.25833, 0.13333)),
-        (0.5, (0.19286, 0.08571)),
-        (0.8, (0.108, 0.06)),
-        (1.0, (0.05, 0.05)),
-        (3.0, (0.05, 0.05)),
-    ],
-)
-def test_the_price_at_known_ratios(ratio, expected):
-    found = sdr_prices(np.array([4.0]), np.array([4.0 * ratio]), np.array([0.3]), np.array([0.05]))
-    assert (found.buying[0], found.selling[0]) == pytest.approx(expected, abs=6e-6)
-    assert found.supply_over_demand[0] == ratio
-
-
-@pytest.mark.parametrize(
-    ("bought", "sold", "sell", "expected", "case"),
-    [
-        (2.0, 0.0, 0.05, (0.3, 0.3), "nobody sells"),
-        (0.0, 2.0, 0.05, (0.05, 0.05), "nobody buys"),
-        (0.0, 0.0, 0.05, (0.3, 0.05), "nobody trades"),
-        (2.0, 1.0, 0.0, (0.225, 0.15), "no feed-in price"),
-        (2.0, 1.0, -0.1, (0.2, 0.1), "no feed-in price"),
-        (2.0, 4.0, -0.1, (-0.1, -0.1), "no feed-in price"),
-        (2.0, 0.0, -0.1, (0.3, 0.3), "nobody sells"),
-        (2.0, 1.0, 0.3, (0.3, 0.3), ""),
-    ],
-)
-def test_edge_cases_of_the_price(bought, sold, sell, expected, case):
-    found = sdr_prices(np.array([bought]), np.array([sold]), np.array([0.3]), np.array([sell]))
-    assert (found.buying[0], found.selling[0]) == pytest.approx(expected)
-    assert found.case.tolist() == [case]
-
-
-def test_prices_balance_and_stay_within_the_grids_for_random_trades():
-    random = np.random.default_rng(5)
-    bought, sold = random.lognormal(size=(2, 20_000)) * random.choice([0.0, 1.0, 1.0, 1e-9], (2, 20_000))
-    sell = random.choice([-0.2, 0.0, 1e-9, 0.1, 0.3], 20_000)
-    buy = sell + random.choice([0.0, 1e-6, 0.2], 20_000)
-    found = sdr_prices(bought, sold, buy, sell)
-    net = bought - sold
-    grid = buy * np.maximum(net, 0) - sell * np.maximum(-net, 0)
-    np.testing.assert_allclose(found.buying * bought - found.selling * sold, grid, atol=1e-12)
-    assert (found.selling >= sell - 1e-15).all()
-    assert (found.buying >= found.selling - 1e-15).all()
-    assert (found.buying <= buy + 1e-15).all()
 
 
 def test_a_market_where_one_side_is_missing_is_solved_as_well():

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ...instances.allocation import AllocationInstance
+from ..fairness import gini_rows, jain_rows, ratio
 from .decision import AllocationDecision
 from .rules import not_served, pbr_by_interval, served
 
@@ -68,11 +69,7 @@ class _Spans:
     def mean(self, values: np.ndarray) -> np.ndarray:
         """Means of the known among (T,) values in each period, (P,); NaN where none is known."""
         known = np.isfinite(values)
-        return _ratio(self.sum(np.where(known, values, 0.0)), self.sum(known))
-
-
-def _ratio(given: np.ndarray, sought: np.ndarray) -> np.ndarray:
-    return np.divide(given, sought, out=np.full(np.shape(given), np.nan), where=np.asarray(sought) > 0)
+        return ratio(self.sum(np.where(known, values, 0.0)), self.sum(known))
 
 
 def _per_consumer(
@@ -81,18 +78,18 @@ def _per_consumer(
     """Metrics of every household in each of P periods, each (P, n)."""
     sought = spans.sum(np.where(instance.consumer, instance.deficiency_kwh, 0.0))
     given = spans.sum(decision.allocated_kwh)
-    ratio = _ratio(given, sought)
-    swr = np.log2(1.0 + np.maximum(ratio, 0.0))
+    ratios = ratio(given, sought)
+    swr = np.log2(1.0 + np.maximum(ratios, 0.0))
     times = spans.sum(instance.consumer)
     return {
         "sought_kwh": sought,
         "given_kwh": given,
-        "er": ratio,
-        "er_w": instance.weight * ratio,
+        "er": ratios,
+        "er_w": instance.weight * ratios,
         "sw": instance.weight * swr,
         "swr": swr,
-        "served_share": _ratio(spans.sum(fully), times),
-        "nothing_share": _ratio(spans.sum(not_served(instance, decision)), times),
+        "served_share": ratio(spans.sum(fully), times),
+        "nothing_share": ratio(spans.sum(not_served(instance, decision)), times),
         "served_once": spans.any(fully),
     }
 
@@ -156,16 +153,16 @@ def group_metrics(
     for number, name in enumerate(instance.group):
         who = instance.member_of == number
         part = {key: values[:, who] for key, values in own.items()}
-        pbr = _ratio(nothing[:, who].sum(axis=1), prosumers)
+        pbr = ratio(nothing[:, who].sum(axis=1), prosumers)
         columns = {
             "period": spans.names,
             "group": name,
             "households": int(who.sum()),
             "sought_kwh": part["sought_kwh"].sum(axis=1),
             "given_kwh": part["given_kwh"].sum(axis=1),
-            "sr": spans.mean(_ratio(fully[:, who].sum(axis=1), instance.consumer[:, who].sum(axis=1))),
+            "sr": spans.mean(ratio(fully[:, who].sum(axis=1), instance.consumer[:, who].sum(axis=1))),
             "pbr": spans.mean(pbr if decision.has_pairs else np.full(len(pbr), np.nan)),
-            "ur": _ratio(part["served_once"].sum(axis=1), spans.any(instance.consumer[:, who]).sum(axis=1)),
+            "ur": ratio(part["served_once"].sum(axis=1), spans.any(instance.consumer[:, who]).sum(axis=1)),
             **_of_ratios(part),
             "served_share": _mean_of_known(part["served_share"]),
         }
@@ -176,18 +173,18 @@ def group_metrics(
 def _of_ratios(own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Metrics of some households together that follow from their energy ratios, each (P,)."""
     return {
-        "er": _ratio(own["given_kwh"].sum(axis=1), own["sought_kwh"].sum(axis=1)),
+        "er": ratio(own["given_kwh"].sum(axis=1), own["sought_kwh"].sum(axis=1)),
         "er_w": np.nansum(own["er_w"], axis=1),
         "sw": np.nansum(own["sw"], axis=1),
         "swr": np.nansum(own["swr"], axis=1),
         "swr_mean": _mean_of_known(own["swr"]),
-        "jain": _jain(own["er"]),
-        "gini": _gini(np.maximum(own["er"], 0.0)),
+        "jain": jain_rows(own["er"]),
+        "gini": gini_rows(np.maximum(own["er"], 0.0)),
     }
 
 
 def _mean_of_known(values: np.ndarray) -> np.ndarray:
-    return _ratio(np.nansum(values, axis=1), np.isfinite(values).sum(axis=1))
+    return ratio(np.nansum(values, axis=1), np.isfinite(values).sum(axis=1))
 
 
 def community_metrics(
@@ -257,10 +254,10 @@ def _of_community(
     return pd.DataFrame(
         {
             "period": spans.names,
-            "sr": spans.mean(_ratio(fully.sum(axis=1), instance.consumer.sum(axis=1))),
-            "sr_asking": spans.mean(_ratio((fully & asking).sum(axis=1), asking.sum(axis=1))),
+            "sr": spans.mean(ratio(fully.sum(axis=1), instance.consumer.sum(axis=1))),
+            "sr_asking": spans.mean(ratio((fully & asking).sum(axis=1), asking.sum(axis=1))),
             "pbr": spans.mean(pbr_by_interval(instance, decision)),
-            "ur": _ratio(own["served_once"].sum(axis=1), spans.any(instance.consumer).sum(axis=1)),
+            "ur": ratio(own["served_once"].sum(axis=1), spans.any(instance.consumer).sum(axis=1)),
             **_of_ratios(own),
             "supply_kwh": spans.sum(instance.supply_kwh),
             "local_kwh": spans.sum(decision.allocated_kwh).sum(axis=1),
@@ -281,44 +278,4 @@ def uniqueness_ratio(instance: AllocationInstance, decision: AllocationDecision)
     """UR as it grows: share of consumers served for the first time up to and including each interval, (T,)."""
     once = np.logical_or.accumulate(served(instance, decision), axis=0).sum(axis=1)
     consumers = np.logical_or.accumulate(instance.consumer, axis=0).sum(axis=1)
-    return pd.Series(_ratio(once.astype(float), consumers), index=instance.interval, name="ur")
-
-
-def jain(values: np.ndarray) -> float:
-    """Jain's index (Σ v)² / (m Σ v²) of the known values: 1 if equal, 1/m if one has all, 1 where all are 0."""
-    return float(_jain(np.asarray(values, dtype=float)[None, :])[0])
-
-
-def _jain(values: np.ndarray) -> np.ndarray:
-    """Jain's index of each row, (P, n) to (P,)."""
-    known = np.isfinite(values)
-    found = np.where(known, values, 0.0)
-    largest = np.abs(found).max(axis=1, initial=0.0)
-    scaled = np.divide(found, largest[:, None], out=np.ones_like(found), where=largest[:, None] > 0)
-    scaled = np.where(known, scaled, 0.0)
-    return _ratio(scaled.sum(axis=1) ** 2, known.sum(axis=1) * (scaled**2).sum(axis=1))
-
-
-def gini(values: np.ndarray) -> float:
-    """Gini coefficient of the known, non-negative values: 0 for equal ones, 1 − 1/m where one has all.
-
-    Raises
-    ------
-    ValueError
-        For a negative value.
-    """
-    return float(_gini(np.asarray(values, dtype=float)[None, :])[0])
-
-
-def _gini(values: np.ndarray) -> np.ndarray:
-    """Gini coefficient of each row, (P, n) to (P,)."""
-    known = np.isfinite(values)
-    least = np.min(values, where=known, initial=0.0)
-    if least < 0:
-        raise ValueError(f"the Gini coefficient is defined for values ≥ 0, found {least:g}")
-    # Unknown values are sorted to the end, where they count as 0.
-    ascending = np.sort(np.where(known, values, np.inf), axis=1)
-    ascending[np.isinf(ascending)] = 0.0
-    count, total = known.sum(axis=1), ascending.sum(axis=1)
-    factor = 2 * np.arange(1, values.shape[1] + 1) - count[:, None] - 1
-    return np.where((count > 0) & (total == 0), 0.0, _ratio((factor * ascending).sum(axis=1), count * total))
+    return pd.Series(ratio(once.astype(float), consumers), index=instance.interval, name="ur")

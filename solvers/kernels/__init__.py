@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from .battery import BatterySchedules as BatterySchedules
     from .battery import battery_schedule as battery_schedule
     from .battery import battery_schedules as battery_schedules
+    from .coalitions import shapley_value as shapley_value
+    from .internal_prices import bill_sharing_prices as bill_sharing_prices
+    from .internal_prices import bills as bills
+    from .internal_prices import dual_prices as dual_prices
+    from .internal_prices import mmr_prices as mmr_prices
+    from .internal_prices import sdr_prices as sdr_prices
+    from .internal_prices import traded as traded
     from .level_path import SupplyPath as SupplyPath
     from .level_path import supply_path as supply_path
     from .water_level import fill_to_level as fill_to_level
@@ -26,6 +33,13 @@ else:
         "battery_schedule": "battery",
         "battery_schedules": "battery",
         "SupplyPath": "level_path",
+        "bill_sharing_prices": "internal_prices",
+        "bills": "internal_prices",
+        "dual_prices": "internal_prices",
+        "mmr_prices": "internal_prices",
+        "sdr_prices": "internal_prices",
+        "shapley_value": "coalitions",
+        "traded": "internal_prices",
         "supply_path": "level_path",
         "fill_to_level": "water_level",
         "water_filling": "water_level",

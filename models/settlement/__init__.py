@@ -1,0 +1,1 @@
+"""Settlement: decisions, rules, programs and statements."""

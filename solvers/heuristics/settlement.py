@@ -1,0 +1,69 @@
+"""Rules by which communities really settle: supply and demand ratio, mid-market rate, bill sharing, each alone.
+
+All but the last pay the grid exactly, so all of them cost the community the same. None looks at what a group would pay
+by itself.
+
+Source: Lange, section "Benchmark models"; Liu et al., IEEE TPWRS 32(5), 2017.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...instances.errors import NotApplicable
+from ...instances.settlement import SettlementInstance
+from ...models.settlement.decision import SettlementDecision
+from ..kernels.internal_prices import bill_sharing_prices, edge_cases, mmr_prices, sdr_prices
+from ..method import Answer
+from ..settlements import settle_at
+
+
+def supply_demand_ratio(instance: SettlementInstance, compensation: float) -> Answer:
+    """Bills at SDR prices, with a compensation for those who share.
+
+    Raises
+    ------
+    NotApplicable
+        For a compensation that is not between 0 and what the grid's prices differ by in some interval.
+    """
+    room = instance.retail_price - instance.feed_in_price
+    wrong = np.flatnonzero(~((compensation >= 0) & (compensation <= room)))
+    if wrong.size:
+        t = wrong[0]
+        raise NotApplicable(f"interval {instance.interval[t]}: compensation {compensation:g} outside [0, {room[t]:g}]")
+    bought, sold = instance.buying_kwh, instance.selling_kwh
+    buy, sell = sdr_prices(bought, sold, instance.retail_price, instance.feed_in_price, compensation)
+    return settle_at(instance, buy, sell, cases=edge_cases(bought, sold, instance.feed_in_price, compensation))
+
+
+def mid_market_rate(instance: SettlementInstance) -> Answer:
+    """Bills at the mid-market rate."""
+    buy, sell = mmr_prices(instance.buying_kwh, instance.selling_kwh, instance.retail_price, instance.feed_in_price)
+    return settle_at(instance, buy, sell)
+
+
+def bill_sharing(instance: SettlementInstance) -> Answer:
+    """The community's bill over the horizon, shared out by energy; prices may lie outside the grid's."""
+    if instance.shared_kwh is not None:
+        raise NotApplicable("bill sharing asks nothing for what is shared, so an allocation has nothing to settle")
+    buy, sell = bill_sharing_prices(instance.net_kwh.T, instance.retail_price, instance.feed_in_price)
+    ones = np.ones(len(instance.interval))
+    notes = []
+    if buy < instance.feed_in_price.min() or buy > instance.retail_price.max() or sell < instance.feed_in_price.min():
+        low, high = instance.feed_in_price.min(), instance.retail_price.max()
+        notes.append(f"prices leave the grid's bracket [{low:g}, {high:g}]: buying {buy:g}, selling {sell:g}")
+    if not instance.buying_kwh.any() or not instance.selling_kwh.any():
+        side = "buys" if not instance.buying_kwh.any() else "sells"
+        notes.append(f"nobody {side} over the horizon: that price is nominally 0")
+    return settle_at(instance, buy * ones, sell * ones, notes=tuple(notes))
+
+
+def each_alone(instance: SettlementInstance) -> SettlementDecision:
+    """What each member pays for this dispatch behind a meter of its own: no sharing, the reference."""
+    return SettlementDecision(
+        instance=instance,
+        bill=instance.separate_bill,
+        buy_price=instance.retail_price,
+        sell_price=instance.feed_in_price,
+        meters="separate",
+    )

@@ -1,0 +1,90 @@
+"""Exact settlements in closed form: Owen's price and the Shapley value."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..instances.errors import NotApplicable
+from ..instances.settlement import ENUMERABLE, MATCH, SettlementInstance
+from ..models.settlement.decision import SettlementDecision, SettlementPrices
+from .kernels.coalitions import shapley_value
+from .kernels.internal_prices import dual_prices
+from .method import Answer
+from .settlements import settle_at
+
+
+def settle_at_dual(instance: SettlementInstance, balanced: float) -> Answer:
+    """Bills at the dual of the community's balance.
+
+    The community is short where it buys from the grid: one more kWh costs the retail price; long, the feed-in price.
+    Where it is balanced the dual of the program that made the dispatch is taken, where that is known.
+
+    Parameters
+    ----------
+    instance : SettlementInstance
+        The community.
+    balanced : float
+        In [0, 1]: where between the feed-in and the retail price the dual of a balanced interval is taken to lie.
+
+    Returns
+    -------
+    Answer
+
+    Raises
+    ------
+    NotApplicable
+        Where groups by themselves would have another dispatch and the dual is not known, or where this dispatch is not
+        the community's best: no price makes members want it.
+    """
+    short = instance.buying_kwh - instance.selling_kwh
+    even = np.abs(short) <= MATCH * (instance.buying_kwh + instance.selling_kwh)
+    if len(instance.coalition):
+        _refuse_other_dispatch(instance)
+    price = dual_prices(
+        np.where(even, 0.0, instance.buying_kwh),
+        np.where(even, 0.0, instance.selling_kwh),
+        instance.retail_price,
+        instance.feed_in_price,
+        balanced,
+    )[0]
+    if instance.balance_price is not None:
+        known = np.clip(instance.balance_price, instance.feed_in_price, instance.retail_price)
+        price = np.where(even, known, price)
+    return settle_at(instance, price, price, prices=SettlementPrices(instance=instance, energy_price=price))
+
+
+def _refuse_other_dispatch(instance: SettlementInstance) -> None:
+    whole = float(instance.coalition_costs[-1])
+    size = float(np.abs(instance.coalition_costs).max())
+    if instance.balance_price is None:
+        raise NotApplicable(
+            "groups by themselves have another dispatch, and balance_price does not say this one's dual"
+        )
+    if abs(instance.community_bill - whole) > MATCH * size:
+        bill = instance.community_bill
+        raise NotApplicable(f"the dispatch costs {bill:g}, the community's best {whole:g}: no price makes it wanted")
+
+
+def settle_by_shapley(instance: SettlementInstance) -> Answer:
+    """Bills by the Shapley value of the cost game; a dispatch that is not the best adds the same to every bill.
+
+    Parameters
+    ----------
+    instance : SettlementInstance
+        At most 16 members.
+
+    Returns
+    -------
+    Answer
+
+    Raises
+    ------
+    NotApplicable
+        For more members.
+    """
+    n = len(instance.member)
+    if not instance.enumerable:
+        raise NotApplicable(f"{n} members have 2^{n} groups; up to {ENUMERABLE} members they are gone through")
+    value = shapley_value(instance.coalition_costs)
+    bill = value + (instance.community_bill - value.sum()) / n
+    return Answer(SettlementDecision(instance=instance, bill=bill))
