@@ -106,9 +106,10 @@ def assemble(instance: Instance, runs: pd.DataFrame, criteria: Sequence[str] | N
     -------
     pandas.DataFrame
         One row per method: ``method``, ``kind``, ``status``, ``seconds``, for each criterion ``c`` its value ``c``,
-        ``c_gap`` and ``c_bound_by``, then ``runs`` (seeds averaged over), ``exact_for`` (claimed), ``optimal_for``
-        (proved here), ``feasible`` (claimed), ``conflict`` and ``reason``. A gap is a mean over seeds; rows that break
-        a rule have none. ``attrs["bounds"]`` holds the tightest bound of each criterion.
+        ``c_gap`` and ``c_bound_by``, then ``runs`` (seeds averaged over), ``exact_for`` (claimed, where the
+        rules can judge it), ``optimal_for`` (proved here), ``feasible`` (claimed), ``conflict`` and ``reason``. A gap
+        is a mean over seeds; rows that break a rule have none. ``attrs["bounds"]`` holds the tightest bound of each
+        criterion.
     """
     found = problem_of(instance)
     shown = [found.criterion(name) for name in criteria] if criteria is not None else list(found.criteria)
@@ -128,19 +129,22 @@ def assemble(instance: Instance, runs: pd.DataFrame, criteria: Sequence[str] | N
             "seconds": group["seconds"].mean(),
         }
         reason = next((text for text in group["reason"] if text), "")
-        optimal, conflicts = [], []
+        optimal, conflicts, unjudged = [], [], set()
         for one in found.criteria:
             values = group.loc[group["criterion"] == one.name, "value"]
             bound, by = bounds[one.name]
             gaps = [one.gap(instance, value, bound) if keeps_rules else math.nan for value in values]
             gap = float(pd.Series(gaps, dtype=float).mean())
+            if one.partial and len(values) and values.isna().all():
+                unjudged.add(one.name)
             if gaps and all(abs(g) <= GAP_TOLERANCE for g in gaps):
                 optimal.append(one.name)
             if any(g < -GAP_TOLERANCE for g in gaps):
                 conflicts.append(f"{label} beats the bound on {one.name} proved by {by}")
             if one in shown:
                 row |= {one.name: values.mean(), f"{one.name}_gap": gap, f"{one.name}_bound_by": by}
-        row |= {"runs": group["seed"].nunique(), "exact_for": first["exact_for"], "optimal_for": " ".join(optimal)}
+        claimed = " ".join(one for one in first["exact_for"].split() if one not in unjudged)
+        row |= {"runs": group["seed"].nunique(), "exact_for": claimed, "optimal_for": " ".join(optimal)}
         row |= {"feasible": first["feasible"], "conflict": "; ".join(conflicts), "reason": reason}
         rows.append(row)
     comparison = pd.DataFrame(rows)

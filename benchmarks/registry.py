@@ -7,8 +7,10 @@ SUITES = {
     "kouvelas": ("suites_allocation", "kouvelas_suite"),
     "scheduling": ("suites_scheduling", "scheduling_suite"),
     "lange": ("papers.lange", "lange_suite"),
+    "settlement": ("suites_settlement", "settlement_suite"),
     "speed": ("speed_suites", "speed_allocation_suite"),
     "speed-scheduling": ("speed_suites", "speed_scheduling_suite"),
+    "speed-settlement": ("speed_suites", "speed_settlement_suite"),
 }
 """Suite to module and name of the function that makes its sections, in the order of the report."""
 

@@ -48,6 +48,16 @@ def speed_scheduling_suite(out: Path, workers: int, console: Console) -> list[Se
     return [_section(out, "scheduling", "Times of schedules by our ways and others", frame, text)]
 
 
+def speed_settlement_suite(out: Path, workers: int, console: Console) -> list[Section]:
+    """Times of settling very many members; see :mod:`commonwatt.benchmarks.speed_settlement`."""
+    from . import speed_settlement
+
+    say(console, "speed-settlement: measuring prices and bills")
+    frame = speed_settlement.measure(quick=False, progress=lambda task: say(console, f"speed-settlement: {task}"))
+    text = METHOD + "The ratios compare prices and bills with a copy of the same net loads, and with a loop over hours."
+    return [_section(out, "settlement", "Times of prices and bills", frame, text)]
+
+
 def _section(out: Path, family: str, caption: str, frame: pd.DataFrame, text: str) -> Section:
     write_table(frame, out / "tables", f"speed-{family}", caption=caption)
     name = "speed" if family == "allocation" else f"speed-{family}"

@@ -50,14 +50,15 @@ class SettlementInstance(Instance):
     balance_price : (T,) array, currency/kWh, optional
         Dual of the community's balance, from the program that made the dispatch.
     alone_cost : (n,) array, currency, optional
-        The bill at which a member would be as well off as alone. Otherwise it is what its dispatch costs alone.
+        The bill at which a member would be as well off alone, with a dispatch of its own. Otherwise members alone keep
+        their dispatch.
     coalition : (C,) labels
         All coalitions, where their least costs are known; there may be none.
     coalition_member : (C, n) array of 0 and 1
         Who belongs to each.
     coalition_cost : (C,) array, currency
         The sum of bills at which each would be as well off by itself, with a dispatch of its own. Without this table a
-        coalition by itself keeps its dispatch.
+        coalition of more than one member keeps its dispatch.
     dt_h : float
         Length of an interval, h.
     currency : {"EUR", "USD", "GBP", "INR", "AUD"}
@@ -231,6 +232,11 @@ class SettlementInstance(Instance):
         return self.separate_bill
 
     @property
+    def redispatched(self) -> bool:
+        """Whether members or groups by themselves are known to have another dispatch than here."""
+        return self.alone_cost is not None or len(self.coalition) > 0
+
+    @property
     def enumerable(self) -> bool:
         """Whether the community is small enough for going through all coalitions."""
         return len(self.member) <= ENUMERABLE
@@ -254,6 +260,7 @@ class SettlementInstance(Instance):
         for net, retail, feed_in in zip(self.net_kwh, self.retail_price, self.feed_in_price, strict=True):
             total = subset_sums(net)
             costs += np.maximum(retail * total, feed_in * total)
+        costs[1 << np.arange(n)] = self.alone_bill
         return readonly(costs)
 
     def cost_of(self, members: np.ndarray) -> np.ndarray:
@@ -261,7 +268,10 @@ class SettlementInstance(Instance):
         if len(self.coalition):
             found: np.ndarray = self.coalition_costs[members.astype(int) @ (1 << np.arange(len(self.member)))]
             return found
-        return self.grid_cost(self.net_kwh @ members.T)
+        costs = self.grid_cost(self.net_kwh @ members.T)
+        single = members.sum(axis=1) == 1
+        costs[single] = self.alone_bill[members[single].argmax(axis=1)]
+        return costs
 
 
 def subset_sums(values: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ CLASSES = {
     "allocation": ("allocation", "AllocationInstance"),
     "scheduling": ("scheduling", "SchedulingInstance"),
     "settlement": ("settlement", "SettlementInstance"),
+    "settlement.responsive": ("responsive", "ResponsiveInstance"),
 }
 """Problem to module and name of its instance class."""
 

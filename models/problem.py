@@ -62,6 +62,9 @@ class Criterion:
         *any* prices of the right sign; with None, what holds without prices.
     certificate : callable, optional
         ``(instance, decision, prices) -> dict`` of optimality residuals, each 0 at an optimal pair.
+    partial : bool
+        Whether the rules may be unable to judge a decision by it (value NaN) on instances that are too large; a method
+        then claims nothing by it that could be tested.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Criterion:
     scale: Callable[[Any], float]
     bound: Callable[[Any, Any], float] | None = None
     certificate: Callable[[Any, Any, Any], dict[str, float]] | None = None
+    partial: bool = False
 
     @property
     def sign(self) -> int:

@@ -51,12 +51,16 @@ def refuse_what_is_no_price_taker(instance: SchedulingInstance) -> None:
 def state_shift(instance: SchedulingInstance) -> np.ndarray:
     """What trips have taken out of each storage so far, losses counted, (T + 1, S) kWh.
 
-    The content plus this shift follows from charge and discharge alone, as the battery kernel wants it.
+    The content plus this shift follows from charge and discharge alone, as the battery kernel wants it. It is the sum
+    of all trips so far, each times ρ to the number of intervals since: first over 1 interval, then 2, 4, 8, …
     """
     shift = np.zeros((len(instance.interval) + 1, len(instance.storage)))
     if instance.trip_kwh is not None:
-        for t, driven in enumerate(instance.trip_kwh):
-            shift[t + 1] = instance.retention * shift[t] + driven
+        shift[1:] = instance.trip_kwh
+        span = 1
+        while span < len(shift):
+            shift[span:] += instance.retention**span * shift[:-span]
+            span *= 2
     return shift
 
 

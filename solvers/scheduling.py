@@ -66,7 +66,7 @@ def sdr_program(instance: SchedulingInstance, *, time_limit_s: float | None = No
 @method("scheduling", kind="kernel", exact_for={"separate_cost"})
 def separate_kernel(instance: SchedulingInstance) -> Answer:
     """Least cost of each member alone by the battery kernel, for members with one storage or request each."""
-    from .heuristics.scheduling_kernels import each_alone
+    from .scheduling_kernels import each_alone
 
     return each_alone(instance)
 
@@ -74,7 +74,7 @@ def separate_kernel(instance: SchedulingInstance) -> Answer:
 @method("scheduling", kind="kernel", exact_for={"peak_cost"})
 def valley_filling(instance: SchedulingInstance) -> Answer:
     """Requests poured into the valleys of the community's load: the least peak where there are no storages."""
-    from .heuristics.scheduling_kernels import fill_valleys
+    from .scheduling_kernels import fill_valleys
 
     return fill_valleys(instance)
 

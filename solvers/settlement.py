@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..instances.settlement import SettlementInstance
 from ..models.settlement.decision import SettlementDecision
+from . import responsive as responsive  # the family's other problem, with a menu of its own
 from .method import Answer, method
 
 LP_INTERVALS = 20_000
@@ -31,7 +32,7 @@ def social_program(instance: SettlementInstance, *, time_limit_s: float | None =
 )
 def least_core(instance: SettlementInstance, *, time_limit_s: float | None = None) -> Answer:
     """Bills whose greatest excess over all groups is least, by row generation (HiGHS)."""
-    from .settlement_programs import run_least_core
+    from .settlement_least_core import run_least_core
 
     return run_least_core(instance, time_limit_s=time_limit_s)
 
@@ -44,7 +45,7 @@ def least_core(instance: SettlementInstance, *, time_limit_s: float | None = Non
 )
 def nucleolus(instance: SettlementInstance, *, time_limit_s: float | None = None) -> Answer:
     """Bills whose excesses, from the greatest on, are least one after the other, up to 12 members (HiGHS)."""
-    from .settlement_programs import run_nucleolus
+    from .settlement_nucleolus import run_nucleolus
 
     return run_nucleolus(instance, time_limit_s=time_limit_s)
 
@@ -91,7 +92,7 @@ def bill_sharing(instance: SettlementInstance) -> Answer:
 
 @method("settlement")
 def alone(instance: SettlementInstance) -> SettlementDecision:
-    """No sharing: each member behind a meter of its own, with the dispatch as it is."""
+    """No sharing: each member behind a meter of its own, with a dispatch of its own where that is known."""
     from .heuristics.settlement import each_alone
 
     return each_alone(instance)

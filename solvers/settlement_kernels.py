@@ -38,8 +38,10 @@ def settle_at_dual(instance: SettlementInstance, balanced: float) -> Answer:
     """
     short = instance.buying_kwh - instance.selling_kwh
     even = np.abs(short) <= MATCH * (instance.buying_kwh + instance.selling_kwh)
-    if len(instance.coalition):
-        _refuse_other_dispatch(instance)
+    if instance.redispatched and instance.balance_price is None:
+        raise NotApplicable(
+            "members alone have another dispatch, and balance_price does not say what this one's dual is"
+        )
     price = dual_prices(
         np.where(even, 0.0, instance.buying_kwh),
         np.where(even, 0.0, instance.selling_kwh),
@@ -50,19 +52,23 @@ def settle_at_dual(instance: SettlementInstance, balanced: float) -> Answer:
     if instance.balance_price is not None:
         known = np.clip(instance.balance_price, instance.feed_in_price, instance.retail_price)
         price = np.where(even, known, price)
-    return settle_at(instance, price, price, prices=SettlementPrices(instance=instance, energy_price=price))
+    answer = settle_at(instance, price, price, prices=SettlementPrices(instance=instance, energy_price=price))
+    if instance.redispatched:
+        assert isinstance(answer.decision, SettlementDecision)
+        _refuse_what_is_no_dual(instance, answer.decision.bill)
+    return answer
 
 
-def _refuse_other_dispatch(instance: SettlementInstance) -> None:
-    whole = float(instance.coalition_costs[-1])
-    size = float(np.abs(instance.coalition_costs).max())
-    if instance.balance_price is None:
-        raise NotApplicable(
-            "groups by themselves have another dispatch, and balance_price does not say this one's dual"
-        )
-    if abs(instance.community_bill - whole) > MATCH * size:
-        bill = instance.community_bill
-        raise NotApplicable(f"the dispatch costs {bill:g}, the community's best {whole:g}: no price makes it wanted")
+def _refuse_what_is_no_dual(instance: SettlementInstance, bill: np.ndarray) -> None:
+    """At a dual of the best dispatch nobody can do better alone, nor all together: where they can, it is none."""
+    slack = 1e-7 * float(np.abs(instance.alone_bill).sum())
+    for i in np.flatnonzero(bill > instance.alone_bill + slack):
+        alone, here = instance.alone_bill[i], bill[i]
+        why = "balance_price is no dual of this dispatch"
+        raise NotApplicable(f"{instance.member[i]} would pay {here:g} instead of {alone:g} alone: {why}")
+    if len(instance.coalition) and instance.community_bill > instance.coalition_costs[-1] + slack:
+        whole, here = instance.coalition_costs[-1], instance.community_bill
+        raise NotApplicable(f"the dispatch costs {here:g}, the community's best {whole:g}: no price makes it wanted")
 
 
 def settle_by_shapley(instance: SettlementInstance) -> Answer:

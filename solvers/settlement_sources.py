@@ -17,7 +17,6 @@ from ..instances.record import Decision, Meta
 from ..instances.scheduling import SchedulingInstance, sum_by_owner
 from ..instances.settlement import ENUMERABLE, SettlementInstance
 from ..models.allocation.decision import AllocationDecision
-from ..models.scheduling.bounds import Tariff, comfort_cost
 from ..models.scheduling.decision import SchedulingDecision, SchedulingPrices
 from ..models.scheduling.rules import community_cost
 from .scheduling_arrays import run_central
@@ -30,7 +29,7 @@ def settlement_of(
     answer: Solution | Decision,
     *,
     groups: bool = False,
-    alone: bool = True,
+    alone: bool | np.ndarray = True,
     retail_price: Any = None,
     feed_in_price: Any = None,
 ) -> SettlementInstance:
@@ -43,8 +42,9 @@ def settlement_of(
     groups : bool
         Whether the least cost of every group by itself is found, by a linear program each (schedules of up to 16
         members); otherwise groups keep their dispatch.
-    alone : bool
-        Whether each member's least cost alone is found (schedules); otherwise members alone keep their dispatch.
+    alone : bool or (n,) array, currency
+        Whether each member's least cost alone is found (schedules), bill and private cost together; or that cost, where
+        it is known. With False members alone keep their dispatch.
     retail_price, feed_in_price : (T,) arrays or numbers, currency/kWh, optional
         Of the grid, for an allocation, which knows none; each kWh allocated goes to whom it was allocated to.
 
@@ -104,7 +104,7 @@ def _meta(meta: Meta, what: str) -> Meta:
 
 
 def _of_schedule(
-    decision: SchedulingDecision, solution: Solution | None, groups: bool, alone: bool
+    decision: SchedulingDecision, solution: Solution | None, groups: bool, alone: bool | np.ndarray
 ) -> SettlementInstance:
     given = decision.instance
     _refuse_common_costs(given, groups)
@@ -113,8 +113,8 @@ def _of_schedule(
     fields: dict[str, Any] = {}
     if groups:
         fields |= _groups(given, own)
-    elif alone:
-        fields["alone_cost"] = _alone(given) - own
+    elif alone is not False:
+        fields["alone_cost"] = (_alone(given) if alone is True else np.asarray(alone, dtype=float)) - own
     if solution is not None and _knows_dual(solution):
         assert isinstance(solution.prices, SchedulingPrices)
         fields["balance_price"] = np.clip(solution.prices.energy_price, given.sell_price, given.buy_price)
@@ -155,8 +155,10 @@ def _refuse_common_costs(given: SchedulingInstance, groups: bool) -> None:
 
 def _knows_dual(solution: Solution) -> bool:
     """Whether the prices of a solution are duals of the community's balance, which lie between the grid's prices."""
+    given = solution.decision.instance
+    assert isinstance(given, SchedulingInstance)
     best = solution.status is Status.OPTIMAL and solution.criterion == "community_cost"
-    return best and solution.prices is not None and _unlimited(solution.decision.instance)
+    return best and solution.prices is not None and _unlimited(given)
 
 
 def _unlimited(given: SchedulingInstance) -> bool:
@@ -180,13 +182,9 @@ def _alone(given: SchedulingInstance) -> np.ndarray:
     """Least cost of each member alone, bill and private cost together, (n,)."""
     found = solve(given, criterion="separate_cost").decision
     assert isinstance(found, SchedulingDecision)
-    tariff = Tariff.of_cost(given)
-    bills = (
-        given.buy_price[:, None] * np.maximum(found.net_kwh, 0.0)
-        - given.sell_price[:, None] * np.maximum(-found.net_kwh, 0.0)
-    ).sum(axis=0)
+    bought, sold = np.maximum(found.net_kwh, 0.0), np.maximum(-found.net_kwh, 0.0)
+    bills: np.ndarray = (given.buy_price[:, None] * bought - given.sell_price[:, None] * sold).sum(axis=0)
     cost: np.ndarray = bills + _private_cost(found)
-    assert abs(_private_cost(found).sum() - comfort_cost(given, found, tariff)) <= 1e-6 * (1.0 + abs(cost).sum())
     return cost
 
 
@@ -197,8 +195,9 @@ def _groups(given: SchedulingInstance, own: np.ndarray) -> dict[str, Any]:
     member = masks[:, None] >> np.arange(n) & 1
     costs = np.empty(len(masks))
     for row, chosen in enumerate(member):
-        part = given.among(np.flatnonzero(chosen))
-        answer = run_central(part)
-        costs[row] = community_cost(part, answer.decision) - own[chosen > 0].sum()
+        part = given.among(np.flatnonzero(chosen).tolist())
+        decision = run_central(part).decision
+        assert isinstance(decision, SchedulingDecision)
+        costs[row] = community_cost(part, decision) - own[chosen > 0].sum()
     names = [" + ".join(map(str, given.member[chosen > 0])) for chosen in member]
     return {"coalition": names, "coalition_member": member, "coalition_cost": costs}

@@ -21,6 +21,7 @@ from commonwatt.instances.record import Instance
 from commonwatt.models.allocation.decision import AllocationDecision, AllocationPrices
 from commonwatt.models.problem import problem
 from commonwatt.solvers.method import Answer, Method, cells, default_calls, menu
+from makers_responsive import random_responsive
 from makers_scheduling import random_scheduling
 from makers_settlement import random_settlement
 
@@ -85,6 +86,7 @@ RANDOM: dict[str, Callable[[int], Instance]] = {
     "allocation": random_allocation,
     "scheduling": random_scheduling,
     "settlement": random_settlement,
+    "settlement.responsive": random_responsive,
 }
 """Problem to a maker of small random instances by seed."""
 

@@ -15,9 +15,11 @@ from commonwatt.benchmarks.compare import broken_claims
 from commonwatt.instances.scheduling import SchedulingInstance
 from commonwatt.models.scheduling.decision import SchedulingDecision
 from commonwatt.models.scheduling.rules import PROBLEM, violations
+from commonwatt.solvers import scheduling_kernels
 from commonwatt.solvers.heuristics.scheduling import daily_quantile, load_classes
 from commonwatt.solvers.heuristics.scheduling_corridor import corridor
 from commonwatt.solvers.method import menu
+from commonwatt.solvers.price_takers import state_shift
 from commonwatt.solvers.schedules import lost_for_want, serve_soonest
 from makers_scheduling import random_scheduling, simple_homes, street_of_requests
 
@@ -422,6 +424,50 @@ def test_battery_kernel_costs_what_the_program_costs(seed: int) -> None:
     frame = cw.compare(simple_homes(seed), ["separate_kernel", "separate_program"], ["separate_cost"])
     kernel, program = frame["separate_cost"]
     assert kernel == pytest.approx(program, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (store(final_kwh=[3.0]), r"storage 1, .*T00.*may hold 0 kWh at most and must hold 1 kWh at least"),
+        (request(3.0, 1.0, 0, 1), "request 1: it asks for 3 kWh, and its window has room for 2 kWh"),
+        ({"import_limit_kw": [9.0, 0.4]}, r"community, .*T01.*: 0\.6 kWh more are needed than the grid"),
+        ({"member_import_kw": [0.4]}, r"member 1, .*T00.*: 0\.6 kWh more are needed than its connection"),
+    ],
+)
+def test_kernels_say_why_no_schedule_exists(changes: dict[str, Any], reason: str) -> None:
+    instance = home(2, **changes)
+    kernels = [scheduling_kernels.each_alone]
+    if not len(instance.storage):
+        kernels.append(scheduling_kernels.fill_valleys)
+    for kernel in kernels:
+        with pytest.raises(cw.InfeasibleError, match=reason):
+            kernel(instance)
+
+
+@pytest.mark.parametrize("method", ["each_alone", "fill_valleys"])
+def test_kernels_look_for_a_reason_only_where_they_fail(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a year of one home, the search for what is impossible takes twenty times as long as the kernel."""
+    looked: list[SchedulingInstance] = []
+    monkeypatch.setattr(scheduling_kernels, "raise_if_impossible", looked.append)
+    getattr(scheduling_kernels, method)(home(2, **request(2.0, 1.0, 0, 1)))
+    assert not looked
+    with pytest.raises((cw.InfeasibleError, cw.NotApplicable)):
+        getattr(scheduling_kernels, method)(home(2, **request(2.1, 1.0, 0, 1)))
+    assert len(looked) == 1
+
+
+@pytest.mark.parametrize("intervals", [1, 2, 3, 7, 8, 9, 100])
+def test_what_trips_took_out_so_far_loses_as_the_content_does(intervals: int) -> None:
+    rng = np.random.default_rng(intervals)
+    trip = rng.choice([0.0, 1.0, 3.0], (intervals, 3))
+    given = store(storage_of=[0, 0, 0], capacity_kwh=[9.0] * 3, charge_kw=[1.0] * 3, discharge_kw=[1.0] * 3)
+    instance = home(intervals, **given, retention=[1.0, 0.9, 0.1], trip_kwh=trip)
+    expected = np.zeros((intervals + 1, 3))
+    for t in range(intervals):
+        expected[t + 1] = instance.retention * expected[t] + trip[t]
+    np.testing.assert_allclose(state_shift(instance), expected, rtol=1e-14)
+    assert not state_shift(instance.replace(trip_kwh=None)).any()
 
 
 # --- all of them on random communities -------------------------------------------------------------------------------

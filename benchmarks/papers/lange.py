@@ -24,10 +24,13 @@ from ..figures import save_figure
 from ..report import Picture, Section, Table, load_sections, save_sections
 from ..suites import circumstances, say
 from ..tables import readable, write_table
-from .lange_claims import PRINTED_RATIO, claims
+from .lange_claims import claims
 from .lange_experiment import SEEDS, WINDOW, Evidence, gather
 from .lange_figures import failure_figure, methods_figure, use_figure
+from .lange_judgement import PRINTED_RATIO
 from .lange_model import LOST_LOAD_PRICE
+from .lange_settlement import BEST, OWN, RETURN_RATES, SLIDING
+from .lange_settlement_figures import gains_figure, prices_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,12 +83,14 @@ def sections(out: Path, found: Evidence) -> list[Section]:
     Returns
     -------
     list of Section
-        The claims, then storages, ways to run the community, and failures.
+        The claims, then storages, ways to run the community, settlements, prices, and failures.
     """
     return [
         _claims_section(out, found),
         _storages_section(out, found),
         _methods_section(out, found),
+        _settlements_section(out, found),
+        _prices_section(out, found),
         _failures_section(out, found),
     ]
 
@@ -99,7 +104,7 @@ def _claims_section(out: Path, found: Evidence) -> Section:
     judged = claims(found)
     note = (
         "Cases: how many of the claim's hold. yes: all; no: none; depends: some. Not judged: levels, which cannot be "
-        "compared. Settlement: needs internal prices and bills, which another problem will bring."
+        "compared, and trends, which the generated data cannot have."
     )
     table = _written(out, "claims", judged, "Printed results, what is found here, and whether they hold", note)
     number = judged["holds"].value_counts()
@@ -145,6 +150,70 @@ def _methods_section(out: Path, found: Evidence) -> Section:
         f"Bars of cost; the least is {best['cost']:.0f} by {best['method']}, each alone costs {found.alone:.0f}.",
     )
     return Section("Cloud-coordinated sharing: savings and performance", "", [table], [picture], COMMAND)
+
+
+def _settlements_section(out: Path, found: Evidence) -> Section:
+    settled, currency = found.settled, found.instance.currency
+    note = (
+        f"cost: {currency} a day behind one meter, whatever the rule; without sharing: a meter each. Saving and PM are "
+        f"against {found.alone:.0f} {currency}, each alone at its best. costs_differ: greatest difference between "
+        "rules; bills_off: how far bills miss the cost of the community's net load; both relative. Several schedules "
+        "are best for members alone, and cost the community differently; this is the one that the program returns."
+    )
+    dispatches = _written(out, "dispatches", settled.dispatches, "Dispatches, whatever the rule of settlement", note)
+    rules = _written(out, "settlements", settled.rules, "Who gains by which rule", _who_gains_note(found))
+    sums = ", ".join(f"{settled.rate_sums[tau]:g} for τ = {tau:g}" for tau in RETURN_RATES)
+    note = (
+        f"Sliding horizon. A contribution is what a member gives to others, γ = 1; rates add up to {sums}. Savings: "
+        f"against each alone at its best, {currency} a day."
+    )
+    rates = _written(out, "contributions", settled.rates, "Contribution rates by what members own (equation 1)", note)
+    most = settled.rules.loc[settled.rules["gain_of_others"].idxmin()]
+    picture = Picture(
+        "What consumers and others gain by dispatch and rule, against each alone at its best; marks: their sum.",
+        _saved(out, "settlements", gains_figure(found)),
+        f"Bars of gains and losses; within a dispatch all rules add up to the same, from {_gain(found, OWN):.0f} on "
+        f"own schedules over {_gain(found, SLIDING):.0f} to {_gain(found, BEST):.0f} {currency} at least cost. Others "
+        f"lose most, {-most['gain_of_others']:.0f} {currency}, by {most['rule']} with {most['dispatch']}.",
+    )
+    text = (
+        "Prices divide a cost and cannot lower it: what the community saves is its schedule's, who saves is the rule's."
+    )
+    return Section("Cloud-coordinated sharing: settlements", text, [dispatches, rules, rates], [picture], COMMAND)
+
+
+def _who_gains_note(found: Evidence) -> str:
+    return (
+        f"consumer_saving: of the bills of the {found.settled.paying} members who would pay alone, against each alone "
+        "at its best; saving_to_no_storage: the same against a meter each with storages idle. gain_of_consumers and of "
+        f"others: {found.instance.currency} a day, against each alone at its best. worse_off: members who pay more "
+        "than alone. sellers_share: of the gain, to members who give more than they take; – without a gain. Gini: of "
+        "savings; – where somebody loses. Prices are weighted by energy; buy_price_range: between the hours of the "
+        "day. The sliding horizon is settled with the first of its noisy forecasts."
+    )
+
+
+def _gain(found: Evidence, dispatch: str) -> float:
+    return found.alone - found.settled.of(dispatch, "SDR", "cost")
+
+
+def _prices_section(out: Path, found: Evidence) -> Section:
+    months = found.months
+    note = (
+        f"{months.currency}/kWh, 1 May to 30 August, {months.members} members with storages idle and requests served "
+        "at once. buy, sell: weighted by energy; plain: means over hours in which that side trades, since a price at "
+        "which nobody trades is a convention. Tariff and model have no seasons, so months differ by chance."
+    )
+    prices = _written(out, "prices", months.prices, "Prices of buyers and sellers, month by month", note)
+    trade = _written(out, "transactions", months.trade, "Internal transactions, month by month")
+    sdr = {side: months.mean("SDR", side) for side in ("buy", "sell")}
+    picture = Picture(
+        "Internal prices between those of the grid: by month, weighted by energy, and by hour of the day.",
+        _saved(out, "prices", prices_figure(found)),
+        f"Lines without a trend over the months: by SDR buyers pay {sdr['buy']:.2f} and sellers receive "
+        f"{sdr['sell']:.2f} {months.currency}/kWh; over the day prices fall while the sun shines.",
+    )
+    return Section("Cloud-coordinated sharing: internal prices", "", [prices, trade], [picture], COMMAND)
 
 
 def _failures_section(out: Path, found: Evidence) -> Section:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ...instances.scheduling import SchedulingInstance
+from ...instances.settlement import SettlementInstance
 from ...models.scheduling.decision import SchedulingDecision
 from ...models.scheduling.rules import (
     PROBLEM,
@@ -25,8 +26,11 @@ from ...models.scheduling.rules import (
     waiting_h,
 )
 from ...solvers.rolling import roll
+from ...solvers.solution import Solution
 from ...solvers.solve import solve
 from .lange_model import cost_alone, merged, performance, served_at_once, storage_use, with_failures
+from .lange_settlement import BEST, IDLE, OWN, SLIDING, Settled, of_members, settle
+from .lange_settlement_months import Months, four_months, monthly
 
 CONTRIBUTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIZES = (0.5, 1.0, 2.0, 3.0)
@@ -45,6 +49,7 @@ FAILING_HOMES, FAILING_STORES = 0.1, 0.5
 """Part of all nodes that fail at some time of the day, and of those with storages that fail in the evening."""
 
 Progress = Callable[[str], None]
+Schedule = SchedulingDecision | Solution
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +66,10 @@ class Evidence:
         Cost of all, each alone.
     methods : DataFrame
         Ways to run the community: ``method``, ``cost``, ``peak_kw``, …, ``pm``.
-    exchanged_kw : (T,) ndarray
-        What members exchange with each other under the community's optimum.
+    settled : Settled
+        Schedules of the day under every rule of settlement.
+    months : Months
+        Internal prices over four months.
     failures : DataFrame
         What failures cost and leave unserved.
     traces : dict of str to ndarray
@@ -73,7 +80,8 @@ class Evidence:
     use: pd.DataFrame
     alone: float
     methods: pd.DataFrame
-    exchanged_kw: np.ndarray
+    settled: Settled
+    months: Months
     failures: pd.DataFrame
     traces: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -89,6 +97,7 @@ def gather(
     contributions: Sequence[float] = CONTRIBUTIONS,
     window: int = WINDOW,
     seeds: Sequence[int] = SEEDS,
+    season: SettlementInstance | None = None,
     progress: Progress = lambda what: None,
 ) -> Evidence:
     """Run everything on one community.
@@ -102,7 +111,9 @@ def gather(
     window : int
         Intervals that are planned.
     seeds : sequence of int
-        Of noisy forecasts.
+        Of noisy forecasts; the first one's schedule is settled.
+    season : SettlementInstance, optional
+        Hours of some months for internal prices; :func:`.lange_settlement_months.four_months` by default.
     progress : callable
         Told what runs.
 
@@ -123,11 +134,15 @@ def gather(
     progress("each alone")
     alone = cost_alone(instance)
     progress("ways to run the community")
-    methods, optimum = _methods(instance, alone, window, seeds)
-    net = optimum.net_kwh
-    exchanged = np.minimum(np.maximum(net, 0.0).sum(axis=1), np.maximum(-net, 0.0).sum(axis=1)) / instance.dt_h
+    methods, schedules = _methods(instance, alone, window, seeds)
+    progress("settlements")
+    schedules[OWN] = solve(instance, criterion="separate_cost")
+    best = float(methods.set_index("method").loc[LEAST_COST, "cost"])
+    settled = settle(instance, schedules, best)
+    progress("prices over months")
+    months = monthly(four_months() if season is None else season)
     failures, traces = _failures(instance, window, progress)
-    return Evidence(instance, use, alone, methods, exchanged, failures, traces)
+    return Evidence(instance, use, alone, methods, settled, months, failures, traces)
 
 
 def _judged(instance: SchedulingInstance, decision: SchedulingDecision) -> dict[str, float]:
@@ -146,36 +161,40 @@ def _judged(instance: SchedulingInstance, decision: SchedulingDecision) -> dict[
 
 
 def _decided(instance: SchedulingInstance, method: str) -> SchedulingDecision:
-    found = solve(instance, method=method).decision
-    assert isinstance(found, SchedulingDecision)
-    return found
+    return _of(solve(instance, method=method))
+
+
+def _of(solution: Solution) -> SchedulingDecision:
+    assert isinstance(solution.decision, SchedulingDecision)
+    return solution.decision
 
 
 def _methods(
     instance: SchedulingInstance, alone: float, window: int, seeds: Sequence[int]
-) -> tuple[pd.DataFrame, SchedulingDecision]:
-    """Ways to run the community, and the schedule of all members at its least cost."""
+) -> tuple[pd.DataFrame, dict[str, Schedule]]:
+    """Ways to run the community, and the members' schedules of those that are settled."""
     rows: list[dict[str, Any]] = []
+    schedules: dict[str, Schedule] = {IDLE: _decided(instance, "idle")}
     for method in RULES:
         rows.append({"method": method, "kind": "rule"} | _judged(instance, _decided(instance, method)))
     whole = merged(instance)
-    rolled = roll(whole, window=window, terminal="worth").decision
-    assert rolled is not None
+    rolled = roll(whole, window=window, terminal="worth").whole()
     rows.append({"method": ROLLING, "kind": "sliding horizon"} | _judged(whole, rolled))
     noisy = []
     for seed in seeds:
-        rolled = roll(whole, window=window, forecast="noisy", seed=seed, terminal="worth").decision
-        assert rolled is not None
+        rolled = roll(whole, window=window, forecast="noisy", seed=seed, terminal="worth").whole()
         noisy.append(_judged(whole, rolled))
+        schedules.setdefault(SLIDING, of_members(instance, rolled))
     rows.append({"method": NOISY, "kind": "sliding horizon"} | dict(pd.DataFrame(noisy).mean()))
-    optimum = _decided(instance, "community_program")
-    rows.append({"method": LEAST_COST, "kind": "all foreseen"} | _judged(instance, optimum))
+    optimum = solve(instance, method="community_program")
+    schedules[BEST] = optimum
+    rows.append({"method": LEAST_COST, "kind": "all foreseen"} | _judged(instance, _of(optimum)))
     rows.append({"method": LEAST_PEAK, "kind": "all foreseen"} | _judged(whole, _decided(whole, "peak_program")))
     found = pd.DataFrame(rows)
     best = float(found.loc[found["method"] == LEAST_COST, "cost"].iloc[0])
     found["saving"] = 1.0 - found["cost"] / alone
     found["pm"] = [performance(cost, alone, best) for cost in found["cost"]]
-    return found, optimum
+    return found, schedules
 
 
 ROLLING, NOISY = "rolling, perfect forecast", "rolling, noisy forecast"

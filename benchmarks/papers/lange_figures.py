@@ -8,7 +8,7 @@ import numpy as np
 
 from ..figures import COLOURS, interval_axis, interval_edges, label, new_figure, styled
 from ..figures_scheduling import clock
-from .lange_claims import PRINTED_RATIO
+from .lange_judgement import PRINTED_RATIO
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -26,10 +26,10 @@ from ...instances.errors import NotApplicable
 from ...instances.scheduling import SchedulingInstance, sum_by_owner
 from ...models.scheduling.bounds import Tariff
 from ...models.scheduling.rules import community_cost, separate_cost
-from ...solvers.heuristics.scheduling_kernels import each_alone
 from ...solvers.kernels.battery import battery_schedules
 from ...solvers.schedules import serve_soonest
 from ...solvers.scheduling_arrays import run_central
+from ...solvers.scheduling_kernels import each_alone
 from ...solvers.scheduling_programs import run_separate_cost
 
 OTHERS = "all others"

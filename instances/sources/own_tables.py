@@ -91,6 +91,32 @@ class OwnTable:
         values[blank] = empty or 0.0
         return np.where(np.isfinite(values), values, 0.0)
 
+    def positions(self, column: str, known: Sequence[str], what: str, faults: list[Fault]) -> list[int]:
+        """Where each name of a column stands among the known ones; 0, and a fault, where it is none of them.
+
+        Parameters
+        ----------
+        column : str
+            One that the table has.
+        known : sequence of str
+            Names.
+        what : str
+            What they are names of, for the faults.
+        faults : list of Fault
+            Receives names that are unknown.
+        """
+        place = {name: at for at, name in enumerate(known)}
+        remedy = f"choose one of {', '.join(known[:8])}{', …' if len(known) > 8 else ''}"
+        names = self.words(column)
+        for at, name in enumerate(names):
+            if name not in place:
+                faults.append(Fault(self.name, column, self.row(at), name or "empty", f"is no {what}", remedy))
+        return [place.get(name, 0) for name in names]
+
+    def good(self, column: str) -> NDArray[np.bool_]:
+        """Which cells of a column hold a finite number."""
+        return np.isfinite(pd.to_numeric(pd.Series(self.words(column), dtype=object), errors="coerce").to_numpy(float))
+
     def arrow(self, column: str) -> pa.ChunkedArray:
         """A column as Arrow holds it, for reading times."""
         cells = self.frame[column]

@@ -27,7 +27,7 @@ class SettlementDecision(Decision):
         What members pay for what they are short of, and receive for what they have left. The Shapley value and the
         nucleolus have none.
     meters : {"shared", "separate"}
-        Whether the grid sees the community behind one meter, or each member behind its own.
+        Whether the grid sees the community behind one meter, or each member behind its own, as it would be alone.
     """
 
     problem: ClassVar[str] = "settlement"

@@ -25,8 +25,8 @@ those that are settled. With all groups open it is the least core; settling what
 level, leads to the nucleolus (Schmeidler 1969; Maschler, Peleg and Shapley 1979).
 
 *Most aggrieved group* (:func:`build_most_aggrieved`): maximise :math:`\sum_i x_i z_i - \sum_t k_t` subject to
-:math:`k_t \ge b_t \sum_i n_{it} z_i`, :math:`k_t \ge f_t \sum_i n_{it} z_i`, and at least one member inside
-and outside.
+:math:`k_t \ge b_t \sum_i n_{it} z_i`, :math:`k_t \ge f_t \sum_i n_{it} z_i`, with at least two members inside
+and one outside.
 
 Money is in units of a scale that the caller chooses, so that tolerances of the solver are relative to it.
 """
@@ -81,7 +81,11 @@ def build_social_cost(instance: SettlementInstance) -> pyo.ConcreteModel:
 
 
 def build_least_core(
-    members: int, total: float, costs: Mapping[Group, float], settled: Mapping[Group, float] | None = None
+    members: int,
+    total: float,
+    costs: Mapping[Group, float],
+    settled: Mapping[Group, float] | None = None,
+    nearest: tuple[float, Sequence[float]] | None = None,
 ) -> pyo.ConcreteModel:
     """Bills whose greatest excess over the open groups is least.
 
@@ -95,6 +99,8 @@ def build_least_core(
         Cost of each open group, which is named by its members' positions.
     settled : mapping of tuple of int to float, optional
         What each settled group pays, exactly.
+    nearest : (float, sequence of float), optional
+        An excess that need not be undercut, and bills: the ones nearest to these are sought then.
 
     Returns
     -------
@@ -127,6 +133,16 @@ def build_least_core(
     def group_is_settled(m: pyo.ConcreteModel, g: int) -> object:
         return sum(m.bill[i] for i in levels[g]) == fixed[levels[g]]
 
+    if nearest is not None:
+        model.excess.fix(nearest[0])
+
+        # Of all bills with that excess, those nearest to given ones.
+        @model.Objective(sense=pyo.minimize)
+        def distance(m: pyo.ConcreteModel) -> object:
+            return sum((m.bill[i] - float(nearest[1][i])) ** 2 for i in m.member)
+
+        return model
+
     # The greatest excess is as small as can be.
     @model.Objective(sense=pyo.minimize)
     def greatest_excess(m: pyo.ConcreteModel) -> object:
@@ -136,12 +152,12 @@ def build_least_core(
 
 
 def build_most_aggrieved(instance: SettlementInstance, bill: Sequence[float], scale: float) -> pyo.ConcreteModel:
-    """The group, neither empty nor the whole, that would save most by itself at given bills.
+    """The group of at least two members, but not the whole, that would save most by itself at given bills.
 
     Parameters
     ----------
     instance : SettlementInstance
-        Without a table of coalitions: each group keeps its dispatch.
+        Of at least three members, without a table of coalitions: each group keeps its dispatch.
     bill : sequence of float
         Of each member, in currency.
     scale : float
@@ -177,10 +193,10 @@ def build_most_aggrieved(instance: SettlementInstance, bill: Sequence[float], sc
     def feed_in_price_is_received(m: pyo.ConcreteModel, t: int) -> object:
         return m.paid[t] >= at(m, t, float(instance.feed_in_price[t]))
 
-    # Somebody belongs to the group, and somebody does not.
+    # A group has at least two members, and somebody does not belong to it.
     @model.Constraint()
     def group_is_proper(m: pyo.ConcreteModel) -> object:
-        return (1, sum(m.belongs[i] for i in m.member), max(1, n - 1))
+        return (2, sum(m.belongs[i] for i in m.member), n - 1)
 
     # What the group pays now, less what it would pay by itself.
     @model.Objective(sense=pyo.maximize)

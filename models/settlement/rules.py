@@ -20,6 +20,7 @@ from ..fairness import gini, jain
 from ..problem import TOLERANCE, Criterion, Problem, Violation
 from .bounds import community_bound, core_bound, excess_bound
 from .decision import SettlementDecision, SettlementPrices, interval_bills
+from .responsive import RESPONSIVE
 
 
 def worth(instance: SettlementInstance) -> float:
@@ -47,7 +48,7 @@ def violations(instance: SettlementInstance, decision: SettlementDecision) -> li
     found: list[Violation] = []
     slack = TOLERANCE * worth(instance)
     shared = decision.meters == "shared"
-    due = instance.community_bill if shared else float(instance.separate_bill.sum())
+    due = instance.community_bill if shared else float(instance.alone_bill.sum())
     paid = float(decision.bill.sum())
     if abs(paid - due) > slack:
         found.append(Violation("bills do not add up to what the grid is paid", "community", paid, due, "currency"))
@@ -77,7 +78,8 @@ def core_excess(instance: SettlementInstance, decision: SettlementDecision) -> f
     inside = (instance.feed_in_price <= price) & (price <= instance.retail_price)
     # At such a price μ, a group's bill is at most μ times its net load, which is at most what the grid would ask of it.
     above = np.maximum(decision.bill - price @ instance.net_kwh, 0.0).sum()
-    return 0.0 if np.array_equal(price, decision.sell_price) and inside.all() and above <= slack else math.nan
+    proved = np.array_equal(price, decision.sell_price) and inside.all() and above <= slack
+    return 0.0 if proved and decision.saving.min() >= -slack else math.nan
 
 
 def least_excess(instance: SettlementInstance, decision: SettlementDecision) -> float:
@@ -202,6 +204,7 @@ PROBLEM = Problem(
             _scale,
             core_bound,
             _certificate,
+            partial=True,
         ),
         Criterion(
             "least_excess",
@@ -211,6 +214,7 @@ PROBLEM = Problem(
             least_excess,
             _scale,
             excess_bound,
+            partial=True,
         ),
         Criterion(
             "shapley_distance",
@@ -220,6 +224,7 @@ PROBLEM = Problem(
             shapley_distance,
             _scale,
             lambda i, p: 0.0,
+            partial=True,
         ),
         Criterion(
             "community_cost",
@@ -251,4 +256,4 @@ PROBLEM = Problem(
     tiny=tiny_settlement,
 )
 
-PROBLEMS = (PROBLEM,)
+PROBLEMS = (PROBLEM, RESPONSIVE)

@@ -24,9 +24,9 @@ def statement(decision: SettlementDecision, period: Period = "month") -> pd.Data
     """Each member's statement for each period.
 
     Own generation is used first. Of what a member is short of, a part comes from other members and the rest from the
-    grid, and the same for what it has left; who pays what for it are the decision's prices. ``to_grid`` is what the
-    member's share of the community's trade with the grid costs at the grid's prices, ``to_members`` the rest of its
-    bill, which adds up to 0 over all members.
+    grid, and the same for what it has left; who pays what for it are the decision's prices. ``grid_part`` is what
+    the member's share of the community's trade with the grid costs at the grid's prices, ``members_part`` the rest of
+    its bill, which adds up to 0 over all members.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def statement(decision: SettlementDecision, period: Period = "month") -> pd.Data
     pandas.DataFrame
         Columns ``period``, ``member``, ``load_kwh``, ``generation_kwh``, ``own_use_kwh``, ``from_members_kwh``,
         ``from_grid_kwh``, ``to_members_kwh``, ``to_grid_kwh``, ``paid``, ``received``, ``bill`` (paid less received),
-        ``to_grid``, ``to_members``, ``separate_bill`` (the same dispatch behind a meter of its own) and ``saving``
+        ``grid_part``, ``members_part``, ``separate_bill`` (the same dispatch behind a meter of its own) and ``saving``
         against that, all in the instance's currency. Where bills do not come from prices only ``"horizon"`` is known,
         and what is paid and received is NaN.
 
@@ -72,8 +72,8 @@ def statement(decision: SettlementDecision, period: Period = "month") -> pd.Data
     columns["paid"] = unknown if bill is None else summed(np.where(given.net_kwh > 0, bill, 0.0))
     columns["received"] = unknown if bill is None else summed(np.where(given.net_kwh < 0, -bill, 0.0))
     columns["bill"] = total
-    columns["to_grid"] = summed(grid)
-    columns["to_members"] = total - columns["to_grid"]
+    columns["grid_part"] = summed(grid)
+    columns["members_part"] = total - columns["grid_part"]
     alone = summed(given.retail_price[:, None] * need - given.feed_in_price[:, None] * left)
     columns["separate_bill"], columns["saving"] = alone, alone - total
     frame = pd.DataFrame(

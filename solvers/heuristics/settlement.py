@@ -59,11 +59,12 @@ def bill_sharing(instance: SettlementInstance) -> Answer:
 
 
 def each_alone(instance: SettlementInstance) -> SettlementDecision:
-    """What each member pays for this dispatch behind a meter of its own: no sharing, the reference."""
+    """What each member pays behind a meter of its own, with its own dispatch where that is known: no sharing."""
+    own = instance.redispatched
     return SettlementDecision(
         instance=instance,
-        bill=instance.separate_bill,
-        buy_price=instance.retail_price,
-        sell_price=instance.feed_in_price,
+        bill=instance.alone_bill,
+        buy_price=None if own else instance.retail_price,
+        sell_price=None if own else instance.feed_in_price,
         meters="separate",
     )

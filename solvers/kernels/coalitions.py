@@ -45,3 +45,55 @@ def shapley_value(costs: Any) -> np.ndarray:
         pairs = game.reshape(-1, 2, 1 << i)
         value[i] = weight @ (pairs[:, 1] - pairs[:, 0]).ravel()
     return value
+
+
+def aggrieved_groups(
+    net_kwh: np.ndarray, retail_price: np.ndarray, feed_in_price: np.ndarray, bill: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """From each of some groups, let members join and leave as long as what the group would save by itself grows.
+
+    Parameters
+    ----------
+    net_kwh : (T, n) array, kWh
+        Demand minus supply of each member.
+    retail_price, feed_in_price : (T,) arrays, currency/kWh
+        Of the grid.
+    bill : (n,) array, currency
+        What members pay now.
+    groups : (k, n) array of 0 and 1
+        Where to begin.
+
+    Returns
+    -------
+    groups : (k, n) array of bool
+        Where no single member's step leads further; neither empty nor the whole, if they did not begin so.
+    saving : (k,) array, currency
+        What each pays less by itself; no bound on what others could save.
+    """
+    inside = np.array(groups, dtype=bool)
+    members = np.arange(len(bill))
+    total = inside @ net_kwh.T
+    owed = inside @ bill
+    saving = owed - _paid(total, retail_price, feed_in_price)
+    active = np.arange(len(inside))
+    while active.size:
+        step = np.where(inside[active], -1.0, 1.0)
+        moved = total[active][:, None, :] + step[:, :, None] * net_kwh.T[None, :, :]
+        after = owed[active][:, None] + step * bill - _paid(moved, retail_price, feed_in_price)
+        size = inside[active].sum(axis=1)[:, None] + step
+        after[(size < 1) | (size > len(bill) - 1)] = -np.inf
+        best = after.argmax(axis=1)
+        rows = np.arange(len(active))
+        # A step that gains next to nothing may be one of rounding, and steps of rounding may go round in a circle.
+        better = after[rows, best] > saving[active] + 1e-12 * np.abs(bill).sum()
+        active, best, rows = active[better], best[better], rows[better]
+        total[active] = moved[rows, best]
+        owed[active] += step[rows, best] * bill[best]
+        saving[active] = after[rows, best]
+        inside[active] ^= members[None, :] == best[:, None]
+    return inside, saving
+
+
+def _paid(total: np.ndarray, retail: np.ndarray, feed_in: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.maximum(retail * total, feed_in * total).sum(axis=-1)
+    return found

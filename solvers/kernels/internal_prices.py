@@ -29,6 +29,9 @@ CHUNKS = 64
 SERIAL_CELLS = 50_000
 """Below this, starting threads takes longer than the work."""
 
+ROUNDING = 2.5e-13
+"""Relative difference of two sums that counts as none."""
+
 Pair = tuple[np.ndarray, np.ndarray]
 
 
@@ -126,7 +129,8 @@ def dual_prices(
     buying_kwh, selling_kwh, retail_price, feed_in_price
         As of :func:`sdr_prices`.
     balanced : float
-        Where B = S every price between the grid's is a dual: this share of the way from λs to λb is taken.
+        Where B = S, but for the rounding of their sums, every price between the grid's is a dual: this share of the way
+        from λs to λb is taken.
 
     Returns
     -------
@@ -142,7 +146,8 @@ def dual_prices(
     if not 0.0 <= balanced <= 1.0:
         raise ValueError(f"balanced must lie in [0, 1], not {balanced:g}")
     between = feed_in + balanced * (retail - feed_in)
-    price = np.where(buying > selling, retail, np.where(buying < selling, feed_in, between))
+    even = np.abs(buying - selling) <= ROUNDING * (buying + selling)
+    price = np.where(even, between, np.where(buying > selling, retail, feed_in))
     return price, price.copy()
 
 

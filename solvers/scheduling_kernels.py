@@ -22,24 +22,27 @@ term of the Lagrangian least there: for a store that neither charges nor dischar
 μ/η_d ≥ sell, so that the clipped price lies between μ η_c and μ/η_d.
 
 Source: Gan, Topcu and Low, *Optimal decentralized protocol for electric vehicle charging*, IEEE Transactions on Power
-Systems 28 (2013) (valley filling pool by pool); :mod:`..kernels.water_level` and :mod:`..kernels.battery`.
+Systems 28 (2013) (valley filling pool by pool); :mod:`.kernels.water_level` and :mod:`.kernels.battery`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ...instances.errors import NotApplicable
-from ...instances.scheduling import SchedulingInstance
-from ...models.problem import TOLERANCE
-from ...models.scheduling.bounds import serve_in_order
-from ...models.scheduling.decision import SchedulingDecision, SchedulingPrices
-from ...models.scheduling.rules import violations
-from ..method import Answer
-from ..schedules import schedule, serve_soonest
-from .scheduling_corridor import raise_if_impossible
+from ..instances.errors import InfeasibleError, NotApplicable
+from ..instances.scheduling import SchedulingInstance
+from ..models.problem import TOLERANCE
+from ..models.scheduling.bounds import serve_in_order
+from ..models.scheduling.decision import SchedulingDecision, SchedulingPrices
+from ..models.scheduling.rules import violations
+from .heuristics.scheduling_corridor import raise_if_impossible
+from .method import Answer
+from .price_takers import state_shift
+from .schedules import schedule, serve_soonest
 
 SWEEPS = 1000
 """Sweeps over all pools of requests; windows that overlap in chains need more than one."""
@@ -49,6 +52,20 @@ HAIR = 1e-12
 
 CLOSE = 1e-10
 """Gap up to which a filling counts as level, in parts of the greatest load."""
+
+
+@contextmanager
+def _explained(instance: SchedulingInstance) -> Iterator[None]:
+    """Say why no schedule exists, where none does, if what stands inside gives up.
+
+    Looking first would cost far more than the kernels do, and find nothing: they return no schedule that breaks a rule,
+    and one that breaks none exists.
+    """
+    try:
+        yield
+    except (InfeasibleError, NotApplicable):
+        raise_if_impossible(instance)
+        raise
 
 
 def fill_valleys(instance: SchedulingInstance) -> Answer:
@@ -74,7 +91,12 @@ def fill_valleys(instance: SchedulingInstance) -> Answer:
     """
     for s in np.flatnonzero((instance.capacity_kwh > 0) | (instance.initial_kwh > 0) | instance.driven_kwh.any(axis=0)):
         raise NotApplicable(f"{instance.storage[s]}: storages move load too, and only requests are poured")
-    raise_if_impossible(instance)
+    with _explained(instance):
+        return _filled(instance)
+
+
+def _filled(instance: SchedulingInstance) -> Answer:
+    """Requests poured, with their proof, where storages and connections do not matter."""
     base = instance.net_load_kwh.sum(axis=1)
     served, pools = serve_soonest(instance), _pools(instance)
     for _ in range(SWEEPS):
@@ -119,7 +141,7 @@ def _pools(instance: SchedulingInstance) -> list[np.ndarray]:
 
 def _pour(instance: SchedulingInstance, base: np.ndarray, served: np.ndarray, pool: np.ndarray) -> None:
     """Pour one pool onto everything else, each of its requests in proportion; ``served`` is changed in place."""
-    from ..kernels import fill_to_level
+    from .kernels import fill_to_level
 
     asked = instance.request_kwh[pool]
     served[:, pool] = 0.0
@@ -205,11 +227,16 @@ def each_alone(instance: SchedulingInstance) -> Answer:
     InfeasibleError
         If a storage cannot keep its levels, or a request does not fit into its window.
     """
-    from ..kernels import battery_schedules
-
     store, asks = _one_thing_each(instance)
     _refuse_prices(instance)
-    raise_if_impossible(instance)
+    with _explained(instance):
+        return _bought_and_sold(instance, store, asks)
+
+
+def _bought_and_sold(instance: SchedulingInstance, store: np.ndarray, asks: np.ndarray) -> Answer:
+    """What each member does with the storage or the request it has, and the proof."""
+    from .kernels import battery_schedules
+
     net = np.array(instance.net_load_kwh)
     movers = np.flatnonzero((store >= 0) | (asks >= 0))
     soc, served = np.zeros_like(instance.state_low_kwh), np.zeros_like(instance.request_limit_kwh)
@@ -290,8 +317,7 @@ def _as_stores(instance: SchedulingInstance, store: np.ndarray, asks: np.ndarray
     s, r = store[has], asks[~has]
     states, count = len(instance.interval) + 1, len(store)
     driven = np.zeros((states, count))
-    for t in range(states - 1):
-        driven[t + 1, has] = instance.retention[s] * driven[t, has] + instance.driven_kwh[t, s]
+    driven[:, has] = state_shift(instance)[:, s]
 
     def either(of_storage: np.ndarray, of_request: np.ndarray | float) -> np.ndarray:
         whole = np.zeros((*of_storage.shape[:-1], count))
