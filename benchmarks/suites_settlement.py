@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DRAWN = ("core_excess", "least_excess", "shapley_distance")
 """Criteria whose gaps are drawn over all instances."""
 
+DRAWN_RESPONSIVE = ("social_cost", "residual")
+
 SEEDS = (0,)
 """No method of settlement draws."""
 
@@ -72,6 +74,10 @@ def settlement_suite(out: Path, workers: int, console: Console) -> list[Section]
     sections.append(gains_section(out, decided))
     if STATED in decided:
         sections.append(statements_section(out, decided[STATED]))
+    answering, compared = compare_shipped("settlement.responsive", out, workers, console, SEEDS)
+    sections.append(overview_section(out, problem("settlement.responsive"), compared, DRAWN_RESPONSIVE, SEEDS))
+    for one in answering:
+        sections.append(comparison_section(out, one, compared[one.meta.name], seeds=SEEDS))
     return sections
 
 
@@ -123,7 +129,8 @@ def rules_table(decided: Mapping[str, Mapping[str, SettlementDecision]]) -> pd.D
             row["worse_off"] = int((decision.saving < -slack).sum())
             excess, size = _aggrieved(decision, criteria["core_excess"].value(given, decision))
             row |= {"core_excess": excess, "who_would_leave": size}
-            rows.append({"instance": name, "rule": rule} | row)
+            head: dict[str, float | str] = {"instance": name, "rule": rule}
+            rows.append(head | row)
     return pd.DataFrame(rows)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "method",
     "methods",
     "save",
+    "settlement_of",
     "solve",
 ]
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .instances.errors import InfeasibleError, InstanceError, NotApplicable
     from .instances.shelf import library, load, save
     from .solvers.method import method, methods
+    from .solvers.settlement_sources import settlement_of
     from .solvers.solution import load_solution
     from .solvers.solve import check, solve
 
@@ -53,6 +55,7 @@ else:
         "method": "solvers.method",
         "methods": "solvers.method",
         "save": "instances.shelf",
+        "settlement_of": "solvers.settlement_sources",
         "solve": "solvers.solve",
     }
 

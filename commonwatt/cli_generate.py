@@ -62,6 +62,13 @@ class SchedulingSource(StrEnum):
     STREET = "street"
 
 
+class SettlementSource(StrEnum):
+    """Where ``generate settlement`` takes net loads from."""
+
+    OWN = "own"
+    SCHEDULE = "schedule"
+
+
 class Step(StrEnum):
     """Lengths of an interval of generated members."""
 
@@ -212,3 +219,52 @@ def generate_scheduling(
         table = out.with_name(f"{out.name}_members.csv")
         members.to_csv(table, index=False, lineterminator="\n")
         typer.echo(f"who they are: {table}")
+
+
+@generate.command("settlement")
+def generate_settlement(
+    out: Annotated[Path, typer.Option(help="Folder to write the instance to.")],
+    path: Annotated[str, typer.Option("--from", help="Own file or folder, or a scheduling instance to be scheduled.")],
+    source: Annotated[
+        SettlementSource, typer.Option(help="Own meters and tariff, or the schedule of a scheduling instance.")
+    ] = SettlementSource.OWN,
+    tariff: Annotated[Path | None, typer.Option(help="Own tariff: times of use, or a series of prices.")] = None,
+    method: Annotated[str, typer.Option(help="How a scheduling instance is scheduled.")] = "community_program",
+    groups: Annotated[bool, typer.Option(help="Find the least cost of every group of up to 16 members.")] = False,
+    time_zone: Annotated[str | None, typer.Option(help="Time zone of the tariff and of own times.")] = None,
+    begin: Annotated[str | None, typer.Option(help="First moment of own data, e.g. 2018-05-01.")] = None,
+    end: Annotated[str | None, typer.Option(help="Moment after the last of own data.")] = None,
+    currency: Annotated[str, typer.Option(help="Currency of the own tariff.")] = "EUR",
+    min_days: Annotated[float, typer.Option(help="Drop households with no more days of data than this.")] = 0.0,
+    gaps: Annotated[Gaps, typer.Option(help="Missing measurements: refuse, or drop by --min-days.")] = Gaps.REFUSE,
+    household: Annotated[str | None, typer.Option(help="Name of the only home, where own columns name none.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Column of own data to leave out; may be repeated.")] = None,
+) -> None:
+    """Make a community whose members are to be billed."""
+    import commonwatt as cw
+
+    if source is SettlementSource.SCHEDULE:
+        from commonwatt.solvers.settlement_sources import settlement_of
+
+        made = settlement_of(cw.solve(cw.load(path), method=method), groups=groups).named(out.name)
+    elif tariff is None:
+        raise ValueError("--source own needs --tariff with the path of a tariff")
+    else:
+        from commonwatt.instances.sources.own_settlement import settlement_from_households
+
+        made = settlement_from_households(
+            path,
+            tariff,
+            name=out.name,
+            currency=currency,
+            time_zone=time_zone,
+            begin=begin,
+            end=end,
+            min_days=min_days,
+            gaps=gaps.value,
+            household=household,
+            ignore=ignore or (),
+        )
+    cw.save(made, out)
+    typer.echo(f"{made!r} written to {out}")
+    typer.echo(made.meta.description)

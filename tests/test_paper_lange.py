@@ -21,7 +21,6 @@ from commonwatt.benchmarks.papers.lange_model import (
     LOST_LOAD_PRICE,
     cost_alone,
     merged,
-    performance,
     served_at_once,
     storage_use,
     with_failures,
@@ -156,12 +155,6 @@ def test_cost_alone_is_the_separate_optimum():
     neighbours = load("scheduling/two-neighbours")
     assert cost_alone(neighbours) == pytest.approx(solve(neighbours, criterion="separate_cost").objective)
     assert cost_alone(pair()) == pytest.approx(0.1 + 1.2)
-
-
-def test_performance_is_0_without_sharing_and_1_with_all_foreseen():
-    assert performance(10.0, 10.0, 6.0) == 0.0
-    assert performance(6.0, 10.0, 6.0) == 1.0
-    assert performance(12.0, 10.0, 6.0) == -0.5
 
 
 def test_failures_cut_nodes_off_for_two_to_four_hours(community):

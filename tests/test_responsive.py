@@ -24,7 +24,7 @@ from commonwatt.models.settlement.responsive import (
 from commonwatt.solvers.kernels.equilibrium import clearing_price, sharing_equilibrium
 from commonwatt.solvers.kernels.internal_prices import sdr_prices
 from commonwatt.solvers.kernels.response import best_response
-from commonwatt.solvers.responsive_runs import answer_to, settle_by_ratio
+from commonwatt.solvers.responsive_runs import answer_to, settle_at_one_price, settle_by_ratio
 from commonwatt.solvers.solution import load_solution
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -414,8 +414,41 @@ def test_residual_sees_loads_and_prices_apart():
     moved = ResponsiveDecision(instance=instance, load_kwh=load, buy_price=right.buy_price, sell_price=right.sell_price)
     # 0.06 of a greatest energy of 3, and prices that would follow.
     assert 0.02 < residual(instance, moved) < 0.05
+    # Nobody would do otherwise at the efficient price of 0.08, but supply and demand are even, which asks for 0.05.
+    assert residual(instance, cw.solve(instance).decision) == pytest.approx(0.03 / 0.30)
     swapped = ResponsiveDecision(instance=instance, load_kwh=right.load_kwh, buy_price=[0.05], sell_price=[0.3])
     assert residual(instance, swapped) > 0.5
+
+
+def test_one_price_pays_the_grid_whatever_the_loads():
+    """What rounding leaves is paid by both sides alike; here it is far more than rounding."""
+    instance, price = five(), np.array([0.08])
+    decision = settle_at_one_price(instance, np.array([[2.2, 2.2, 2.2, 2.2, 2.5]]), price).decision
+    assert violations(instance, decision) == []
+    assert decision.buy_price[0] - 0.08 == pytest.approx(0.08 - decision.sell_price[0])
+    # By hand: 0.3 kWh too much cost 0.30 rather than 0.08 each, spread over 6.9 bought and 6.6 sold.
+    assert decision.buy_price[0] - 0.08 == pytest.approx(0.3 * 0.22 / 13.5)
+
+
+def test_member_without_any_energy_is_measured_by_the_others():
+    instance = five(generation_kwh=[[6e-4, 5e-4, 0.0, 0.0, 0.0]], wanted_kwh=[[3e-4, 3e-4, 3e-4, 3e-4, 0.0]])
+    np.testing.assert_allclose(instance.member_size, [6e-4, 5e-4, 3e-4, 3e-4, 6e-4])
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.05, 2.0))
+def test_two_who_are_just_not_asked_to_trade(ratio, theta):
+    """At this ratio both begin to trade, or do not: what rounding makes of that must not set prices."""
+    sell = 0.05 * 0.3 / (0.25 * ratio + 0.05)
+    buy = sell * ratio + 0.3 * (1.0 - ratio)
+    instance = ResponsiveInstance(
+        wanted_kwh=[[1.0 + sell / (2 * theta), 1.0 + buy / (2 * theta)]],
+        generation_kwh=[[1.0, 1.0]],
+        discomfort=[theta, theta],
+        retail_price=[0.3],
+        feed_in_price=[0.05],
+    )
+    solution = cw.solve(instance, method="equilibrium", criterion="residual")
+    assert solution.objective < 1e-9
 
 
 def test_share_of_gain_with_totals_takes_the_optimum_from_elsewhere():

@@ -131,6 +131,7 @@ def test_performance_measure_depends_on_the_dispatch_only():
     assert performance_measure(10.0, 10.0, 6.0) == 0.0
     assert performance_measure(10.0, 6.0, 6.0) == 1.0
     assert performance_measure(10.0, 7.0, 6.0) == pytest.approx(0.75)
+    assert performance_measure(10.0, 12.0, 6.0) == -0.5
     assert np.isnan(performance_measure(6.0, 6.0, 6.0))
     game = scheduled(3, 3, 4)
     found = {

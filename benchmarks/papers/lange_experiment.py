@@ -25,10 +25,11 @@ from ...models.scheduling.rules import (
     self_sufficiency,
     waiting_h,
 )
+from ...models.settlement.metrics import performance_measure
 from ...solvers.rolling import roll
 from ...solvers.solution import Solution
 from ...solvers.solve import solve
-from .lange_model import cost_alone, merged, performance, served_at_once, storage_use, with_failures
+from .lange_model import cost_alone, merged, served_at_once, storage_use, with_failures
 from .lange_settlement import BEST, IDLE, OWN, SLIDING, Settled, of_members, settle
 from .lange_settlement_months import Months, four_months, monthly
 
@@ -193,7 +194,7 @@ def _methods(
     found = pd.DataFrame(rows)
     best = float(found.loc[found["method"] == LEAST_COST, "cost"].iloc[0])
     found["saving"] = 1.0 - found["cost"] / alone
-    found["pm"] = [performance(cost, alone, best) for cost in found["cost"]]
+    found["pm"] = [performance_measure(alone, cost, best) for cost in found["cost"]]
     return found, schedules
 
 

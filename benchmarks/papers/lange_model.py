@@ -196,15 +196,6 @@ def cost_alone(instance: SchedulingInstance) -> float:
     return cost
 
 
-def performance(value_cost: float, alone: float, best: float) -> float:
-    """PM of equation 8: the part of what sharing can save that is saved.
-
-    Our reading: iESR is minus the community's cost under a method, v_min minus the cost of all alone, v_max minus the
-    least cost with all foreseen. It is below 0 for a method that costs more than no sharing at all.
-    """
-    return (alone - value_cost) / (alone - best)
-
-
 def with_failures(
     instance: SchedulingInstance,
     failing: Sequence[int],

@@ -74,6 +74,9 @@ def premise(instance: SchedulingInstance, tariff: Tariff | None = None) -> Premi
 
     lossy = (instance.charge_efficiency * instance.discharge_efficiency < 1.0) | (instance.retention < 1.0)
     wasteful = note(buy < 0, "the buying price {buy:g} is negative, so burning energy in a storage pays")
+    # Where energy costs nothing, as in the search for the least peak, an optimum may burn what has nowhere to go.
+    free = (buy == 0) & limited
+    wasteful = wasteful | note(free, "energy costs nothing and export is limited, so burning it in a storage is free")
     if forbidden:
         costly = (sell < 0) & surplus
         wasteful = wasteful | note(costly, "export at {sell:g} costs money and nothing may be spilled")

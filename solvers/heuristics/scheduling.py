@@ -20,6 +20,7 @@ from ..schedules import serve_soonest
 from .scheduling_corridor import Room, corridor, raise_if_impossible
 from .scheduling_dispatch import Wish, dispatch, in_own_valleys, serve_by_rank
 
+CLASSES = ("underloaded", "lightly loaded", "normally loaded", "overloaded", "severely overloaded")
 UNDERLOADED, LIGHTLY_LOADED, NORMALLY_LOADED, OVERLOADED, SEVERELY_OVERLOADED = range(5)
 """The load classes of p-MAS."""
 

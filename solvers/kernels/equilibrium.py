@@ -200,7 +200,7 @@ def _settle(
                 bought, sold = _traded_at(*part, buy, sell)
         ratio[t] = sold / bought if bought > 0.0 else np.inf
         if bought + sold <= NOTHING * (wanted[t].sum() + own[t].sum()):
-            ratio[t] = np.nan
+            ratio[t], buy, sell = np.nan, retail[t], feed_in[t]
         for i in range(len(weight)):
             load[t, i] = _answer(wanted[t, i], own[t, i], weight[i], least[t, i], greatest[t, i], buy, sell)
 
@@ -222,29 +222,21 @@ def _clear(
     for t in range(first, last):
         part = wanted[t], own[t], weight, least[t], greatest[t]
         low, high = feed_in[t], retail[t]
-        # Demand less supply at both ends: positive at a low price, negative at a high one, if the market clears.
-        bought, sold = _traded_at(*part, low, low)
-        below = bought - sold
         bought, sold = _traded_at(*part, high, high)
-        above = bought - sold
-        if above >= 0.0:
+        if bought >= sold:
             low = high
-        elif below <= 0.0:
+        bought, sold = _traded_at(*part, low, low)
+        if bought <= sold:
             high = low
-        else:
-            for _ in range(HALVINGS):
-                middle = 0.5 * (low + high)
-                if middle <= low or middle >= high:
-                    break
-                bought, sold = _traded_at(*part, middle, middle)
-                if bought > sold:
-                    low, below = middle, bought - sold
-                else:
-                    high, above = middle, bought - sold
-        # Between the two ends, neighbouring numbers, loads are straight lines: on them supply meets demand.
-        share = below / (below - above) if high > low else 0.0
-        price[t] = low + share * (high - low)
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            if middle <= low or middle >= high:
+                break
+            bought, sold = _traded_at(*part, middle, middle)
+            if bought > sold:
+                low = middle
+            else:
+                high = middle
+        price[t] = low
         for i in range(len(weight)):
-            cell = wanted[t, i], own[t, i], weight[i], least[t, i], greatest[t, i]
-            start = _answer(*cell, low, low)
-            load[t, i] = start + share * (_answer(*cell, high, high) - start)
+            load[t, i] = _answer(wanted[t, i], own[t, i], weight[i], least[t, i], greatest[t, i], low, low)
