@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, wraps
@@ -177,7 +178,7 @@ def gap_figure(comparisons: Mapping[str, pd.DataFrame], criterion: str, title: s
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#dddddd")
     axes.set_xlabel("gap to the best proved bound (%); 0 is optimal")
-    axes.set_title(label(title, 80))
+    axes.set_title("\n".join(textwrap.wrap(label(title, 130), 66)))
     if len(gaps):
         figure.legend(loc="outside lower center", ncols=2)
     return figure

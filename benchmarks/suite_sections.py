@@ -122,7 +122,7 @@ def overview_section(
 
 def _heading(found: Problem) -> str:
     """Name of a problem as headings begin with it."""
-    return found.name.replace("_", " ").capitalize()
+    return found.name.replace("_", " ").replace(".", ", ").capitalize()
 
 
 def _verdict(compared: Mapping[str, pd.DataFrame], broken: int, seeds: Sequence[int]) -> str:

@@ -24,8 +24,8 @@ from scipy import linalg
 
 from ..instances.scheduling import SchedulingInstance
 from .decomposition_columns import Columns
-from .decomposition_passes import COLUMNS, NOTES, POINT, STAY, advance, correct, reach
-from .kernels.block_search import in_parallel
+from .decomposition_passes import STAY
+from .decomposition_stores import Stores
 
 TOLERANCE = 1e-9
 """Relative duality gap and residuals at which the steps stop."""
@@ -42,106 +42,6 @@ CENTRED = 0.3
 HELD_UP = 0.005
 """Share of the storages that may go less far than the rest."""
 
-PART_FLOATS = 2**22
-"""Floats for the partial sums of the normal equations: bounds the number of parts, whatever the number of threads."""
-
-
-class Stores:
-    """The storages' columns, their duals and steps: three arrays, one block a storage."""
-
-    def __init__(
-        self, instance: SchedulingInstance, chosen: np.ndarray, weight: float, start_price: np.ndarray, spread: float
-    ) -> None:
-        intervals = len(instance.interval)
-        low, high = instance.state_low_kwh[:, chosen], instance.state_high_kwh[:, chosen]
-        self.chosen, self.weight, self.low = chosen, weight, low
-        self.limits = np.empty((len(chosen), COLUMNS + 1, intervals))
-        self.limits[:, 0] = instance.charge_limit_kwh[:, chosen].T
-        self.limits[:, 1] = instance.discharge_limit_kwh[:, chosen].T
-        self.limits[:, 2] = (high[1:] - low[1:]).T
-        self.limits[:, 3] = (instance.driven_kwh[:, chosen] + low[1:] - instance.retention[chosen] * low[:-1]).T
-        # What is all but fixed is fixed: between limits that nearly meet there is no interior to speak of.
-        upper = self.limits[:, :COLUMNS]
-        upper[upper <= 1e-9 * (1.0 + instance.capacity_kwh[chosen])[:, None, None]] = 0.0
-        self.numbers = np.stack(
-            [
-                instance.charge_efficiency,
-                1.0 / instance.discharge_efficiency,
-                instance.retention,
-                instance.terminal_value,
-            ],
-            axis=1,
-        )[chosen]
-        self.point = np.ones((len(chosen), POINT, intervals))
-        self.right = np.zeros((len(chosen), 2 * COLUMNS, intervals))
-        self.lengths = np.ones((len(chosen), 2))
-        self._begin(start_price, spread)
-        parts = int(max(1, min(len(chosen), 64, PART_FLOATS // intervals**2)))
-        self.edges = np.linspace(0, len(chosen), parts + 1).astype(np.int64)
-        self.matrices = np.zeros((parts, intervals, intervals))
-        self.sides, self.drawn = np.zeros((parts, 2, intervals)), np.zeros((parts, intervals))
-        self.notes = np.zeros((parts, NOTES))
-
-    def _begin(self, price: np.ndarray, spread: float) -> None:
-        """Half of everything, at the start price, with duals that are feasible and away from 0."""
-        upper, point = self.limits[:, :COLUMNS], self.point
-        is_open = upper > 0
-        half = np.where(is_open, 0.5 * upper, 1.0)
-        point[:, 0:3] = half
-        point[:, 3:6] = half
-        water = np.full(point[:, 12].shape, price.mean())
-        point[:, 12] = water
-        on_charge, per_discharge, kept, worth = (column[:, None] for column in self.numbers.T)
-        reduced = np.empty_like(upper)
-        reduced[:, 0] = price - on_charge * water
-        reduced[:, 1] = per_discharge * water - price
-        reduced[:, 2] = water * (1.0 - kept)
-        reduced[:, 2, -1:] = water[:, -1:] - worth
-        point[:, 6:9] = np.where(is_open, np.maximum(reduced, 0.0) + spread, 1.0)
-        point[:, 9:12] = np.where(is_open, np.maximum(-reduced, 0.0) + spread, 1.0)
-
-    def advance(self, price: np.ndarray, turn: np.ndarray, moved: float) -> tuple[np.ndarray, np.ndarray]:
-        """Take the step; what storages add to the next matrix (T, T) and right side (T,)."""
-
-        def run(first: int, last: int) -> None:
-            advance(
-                self.edges, first, last, self.point, self.right, self.limits, self.numbers, price, turn, moved,
-                self.lengths, self.matrices, self.sides, self.drawn, self.notes,
-            )  # fmt: skip
-
-        in_parallel(run, len(self.edges) - 1)
-        upper = self.weight * self.matrices.sum(axis=0)
-        return upper + np.triu(upper, 1).T, self.weight * self.sides[:, 0].sum(axis=0)
-
-    def correct(self, price: np.ndarray, turn: np.ndarray) -> np.ndarray:
-        """What storages add to the right side, (2, T): as it is, and for each unit of centring."""
-
-        def run(first: int, last: int) -> None:
-            correct(
-                self.edges, first, last, self.point, self.right, self.limits, self.numbers, price, turn, self.sides,
-            )  # fmt: skip
-
-        in_parallel(run, len(self.edges) - 1)
-        found: np.ndarray = self.weight * self.sides.sum(axis=0)
-        return found
-
-    def reach(self, price: np.ndarray, turn: np.ndarray, centre: float) -> None:
-        """Find how far each storage may go along the corrected step."""
-
-        def run(first: int, last: int) -> None:
-            reach(
-                self.edges, first, last, self.point, self.right, self.limits, self.numbers, price, turn, centre,
-                self.lengths,
-            )  # fmt: skip
-
-        in_parallel(run, len(self.edges) - 1)
-
-    def contents(self) -> np.ndarray:
-        """Content of each chosen storage, (T + 1, k) kWh."""
-        found = self.low.copy()
-        found[1:] += np.where(self.limits[:, 2] > 0, self.point[:, 2], 0.0).T
-        return found
-
 
 @dataclass
 class Found:
@@ -155,6 +55,8 @@ class Found:
         Of import power.
     stores, columns : Stores, Columns
         Values of all columns.
+    matrix : (m, m) array
+        By how much everything draws less at higher prices (of energy, then of the peak), after the last step.
     rows : list of dict
         A row for each step.
     converged : bool
@@ -165,8 +67,21 @@ class Found:
     peak_value: np.ndarray
     stores: Stores
     columns: Columns
+    matrix: np.ndarray
     rows: list[dict[str, float]]
     converged: bool
+
+    @property
+    def represented_kwh(self) -> np.ndarray:
+        """What the storages draw for which chosen ones stand, without those that stand for themselves, (T,) kWh."""
+        return self.stores.sum(self.stores.drawn * self.stores.stand[:, None])
+
+    @property
+    def price_per_kwh(self) -> np.ndarray:
+        """By how much the prices of energy rise with each kWh more of demand, (T, T) currency/kWh²."""
+        count = len(self.price)
+        found: np.ndarray = linalg.cho_solve(_factor(self.matrix), np.eye(len(self.matrix))[:, :count])[:count]
+        return found
 
 
 def find_prices(
@@ -174,6 +89,7 @@ def find_prices(
     chosen: np.ndarray,
     fixed_kwh: np.ndarray,
     *,
+    alone: int = 0,
     weight: float = 1.0,
     tolerance: float = TOLERANCE,
     steps: int = STEPS,
@@ -188,8 +104,10 @@ def find_prices(
         Storages that are to be decided.
     fixed_kwh : (T,) array, kWh
         Net demand of everything that is not.
+    alone : int
+        How many of the chosen, from the first on, stand for themselves only.
     weight : float
-        How many storages each chosen one stands for.
+        How many storages each other one stands for.
     tolerance : float
         Relative duality gap and residuals at which to stop.
     steps : int
@@ -203,13 +121,13 @@ def find_prices(
     intervals = len(instance.interval)
     start = 0.5 * (instance.buy_price + instance.sell_price)
     spread = 0.5 * float(np.abs(instance.buy_price).mean() + np.abs(instance.terminal_value).max(initial=0.0)) or 1.0
-    stores, columns = Stores(instance, chosen, weight, start, spread), Columns(instance, start, spread)
+    stores, columns = Stores(instance, chosen, alone, weight, start, spread), Columns(instance, start, spread)
     price = np.concatenate([start, np.zeros(columns.rows - intervals)])
     fixed = np.concatenate([fixed_kwh, np.zeros(columns.rows - intervals)])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        rows, price, converged = _steps(instance, stores, columns, price, fixed, tolerance, steps)
+        rows, price, matrix, converged = _steps(instance, stores, columns, price, fixed, tolerance, steps)
     peak_value = np.maximum(-price[intervals:], 0.0) if columns.has_peak else np.zeros(intervals)
-    return Found(price[:intervals], peak_value, stores, columns, rows, converged)
+    return Found(price[:intervals], peak_value, stores, columns, matrix, rows, converged)
 
 
 def _steps(
@@ -220,33 +138,35 @@ def _steps(
     fixed: np.ndarray,
     tolerance: float,
     steps: int,
-) -> tuple[list[dict[str, float]], np.ndarray, bool]:
-    """Predict, centre, correct (Mehrotra) until the gap is closed: a row for each step, the prices, whether it is."""
+) -> tuple[list[dict[str, float]], np.ndarray, np.ndarray, bool]:
+    """Predict, centre, correct (Mehrotra) until the gap is closed: rows of steps, prices, matrix, whether it is."""
     intervals = len(instance.interval)
-    size = 1.0 + float((instance.load_kwh + instance.generation_kwh).sum(axis=1).max())
+    size = 1.0 + float((instance.load_kwh.sum(axis=1) + instance.generation_kwh.sum(axis=1)).max())
     store_size = 1.0 + float(instance.capacity_kwh.max(initial=0.0))
     rows: list[dict[str, float]] = []
     moved = -1.0
     lengths: tuple[float, float] | None = None
     turn = np.zeros_like(price)
+    matrix = np.eye(len(price))
     converged = False
     for number in range(steps):
         inner, inner_side = stores.advance(price[:intervals], turn[:intervals], moved)
         if number:
             price = price + moved * turn
-        matrix, side = columns.equations(price, lengths)
-        assert matrix is not None
+        outer, side = columns.equations(price, lengths)
+        assert outer is not None
+        matrix = outer
         matrix[:intervals, :intervals] += inner
         missing = fixed - columns.matrix @ columns.taken
-        missing[:intervals] += stores.drawn.sum(axis=0) * stores.weight
+        missing[:intervals] += stores.sum(stores.drawn)
         side[:intervals] += inner_side
         products, opened = columns.products
-        notes = stores.notes.sum(axis=0) * stores.weight
+        notes = stores.sum(stores.notes)
         products += notes[0]
         opened += notes[1]
         cost = columns.cost @ columns.taken + notes[3]
         bound = price @ fixed + columns.least(price) + notes[4]
-        constant = (stores.numbers[:, 3] @ stores.low[-1]) * stores.weight
+        constant = stores.constant
         residual = max(
             float(np.abs(missing).max()) / size,
             float(stores.notes[:, 2].max(initial=0.0)) / store_size,
@@ -286,7 +206,7 @@ def _steps(
             np.minimum(stores.lengths, lengths, out=stores.lengths)
         moved = lengths[1]
         rows[-1] |= {"by_x": lengths[0], "by_z": lengths[1], "products": products / opened}
-    return rows, price, converged
+    return rows, price, matrix, converged
 
 
 def _own_centre(now: float, then: float, count: float) -> float:

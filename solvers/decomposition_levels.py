@@ -1,11 +1,15 @@
-"""Many members: prices from a sample of the storages, then all that know their answer are taken as they are.
+"""Many members: prices from a sample of the storages, then answers of all that add up, then a few decided once more.
 
 The price of a large community hardly depends on which of its storages are looked at. So the interior-point method
 (:mod:`.decomposition_interior`) first decides a sample that stands for all. All storages then answer exactly at its
-price by the battery kernel, and the sample is decided again, now standing only for how all *change* from there. Prices
-soon move so little that most storages answer alike at the last two of them. These are taken as they are; the rest are
-decided one by one with the grid. A last answer of all at the price found proves the bound, and names whoever would
-rather do otherwise than taken: they are decided, too, until the gap is as small as asked.
+price by the battery kernel, and the sample is decided again, now standing only for how all *change* from there: its
+price is that of all but for terms of second order. Near it all storages answer in turn, such that together they draw
+what is wanted (:mod:`.decomposition_turns`). What little is left, the interior-point method makes up for with a few of
+them and the grid. A last answer of all proves the bound. Should the gap be too great, storages are decided one by one
+besides, those first who would rather do otherwise if the price moved a little the way that it moves for the few; in the
+end that is all of them.
+
+Storages that are far larger than the rest stand for none but themselves.
 
 Source: ours; sampling with a control variate, and sifting of columns, are classical.
 """
@@ -13,38 +17,41 @@ Source: ours; sampling with a control variate, and sifting of columns, are class
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ..instances.errors import NotApplicable
 from ..instances.scheduling import SchedulingInstance
-from ..models.scheduling.decision import SchedulingDecision, SchedulingPrices
+from ..models.scheduling.decision import SchedulingPrices
+from .decomposition_decision import schedule_of
 from .decomposition_interior import Found, find_prices
+from .decomposition_turns import answer_in_turn
 from .method import Answer
 from .price_takers import PriceTakers, least_grid
-from .schedules import in_proportion, schedule, states_of_flows
 from .status import Status
 
-SAMPLE = 3000
-"""Storages that stand for all; not more than twice as many are decided without a sample."""
+SAMPLE = 500
+"""Storages that stand for all; not more than four times as many are decided without a sample."""
 
-ROUGH = 1e-5
-"""Relative gap of the programs of a sample, whose price is corrected afterwards."""
+ROUGH, FINE = 1e-4, 1e-6
+"""Relative gaps of the programs of a sample: of the first, whose price is corrected afterwards, and of the second."""
 
-MOST = 6000
-"""Storages that are decided one by one as soon as so few are in doubt."""
+LARGE = 10.0
+"""Sizes of a mean storage from which one stands for itself, if there are no more such than the sample has storages."""
 
-FORGONE = 0.1
-"""Share of the gap that storages may lose whose answers are taken as they are."""
+DECIDED = 0.5
+"""Share of the sample whose storages are decided once more after all have answered."""
 
-LEVELS = 5
-"""Programs of the sample, and then of those in doubt, at most so many each."""
+GROWTH = 2.0
+"""How many more are decided each time that the gap is too great, in numbers of those that were."""
+
+MARGIN = 16.0
+"""How far beyond the price at which all would make up for what is left others are looked for that had better help."""
 
 GAP = 8e-7
 """Relative gap at which to stop."""
-
 
 FEWEST, LONGEST = 25, 1000
 """Storages from which, and intervals up to which, the method is worth its while: few storages are decided by a program
@@ -67,19 +74,54 @@ def refuse_few_or_long(instance: SchedulingInstance) -> None:
 
 
 @dataclass
-class _Asked:
-    """All storages' exact answers at a price: what they draw, (S, T) kWh, what that costs each besides energy, (S,)."""
+class _Proof:
+    """What all storages' exact answers at a price prove: their costs (S,), water values (S, T) and the bound."""
 
     price: np.ndarray
-    drawn: np.ndarray
-    own: np.ndarray
+    peak_value: np.ndarray
     cost: np.ndarray
     water_value: np.ndarray
+    bound: float
 
-    @classmethod
-    def at(cls, takers: PriceTakers, price: np.ndarray) -> _Asked:
-        drawn, cost, water = takers.ask_storages(price, water_value=True)
-        return cls(price, drawn, cost - drawn @ price, cost, water)
+
+@dataclass
+class _Known:
+    """What is known so far.
+
+    ``taken`` says whose answers ``drawn``, (S, T) kWh, at their ``own`` cost, (S,), are taken as they are; all others
+    are decided. ``proof`` is what proves the best bound.
+    """
+
+    taken: np.ndarray
+    drawn: np.ndarray
+    own: np.ndarray
+    proof: _Proof | None = None
+    rows: list[dict[str, float]] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def taken_kwh(self) -> np.ndarray:
+        """What is drawn by those whose answers are taken, (T,) kWh; not in one go, which would copy nearly all."""
+        found: np.ndarray = self.drawn.sum(axis=0) - self.drawn[~self.taken].sum(axis=0)
+        return found
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+    def note(self, found: Found, cost: float, gap: float) -> None:
+        bound = -np.inf if self.proof is None else self.proof.bound
+        row = {"decided": float(len(found.stores.chosen)), "steps": float(len(found.rows)), "cost": cost}
+        self.rows.append(row | {"bound": bound, "gap": gap, "seconds": self.seconds})
+
+    def prove(self, takers: PriceTakers, price: np.ndarray, peak_value: np.ndarray) -> _Proof:
+        """Ask all storages at a price, and keep what they answer if it proves more than any before."""
+        _, cost, water_value = takers.ask_storages(price, water_value=True)
+        bound = float(cost.sum()) + _rest(takers, price, peak_value)
+        asked = _Proof(price, peak_value, cost, water_value, bound)
+        if self.proof is None or bound > self.proof.bound:
+            self.proof = asked
+        return asked
 
 
 def run_interior_point(
@@ -108,136 +150,128 @@ def run_interior_point(
     NotApplicable
         Outside the premise, and where the method finds no schedule: there may be none, or none with room to move in.
     """
-    started = time.perf_counter()
-    takers = PriceTakers(instance, 8)
+    takers = PriceTakers(instance, 1)
     useful, fixed = takers.useful, takers.fixed_kwh
-    rows: list[dict[str, float]] = []
-
-    def note(found: Found, decided: int, cost: float, bound: float, reached: float) -> None:
-        seconds = time.perf_counter() - started
-        steps = float(len(found.rows))
-        rows.append(
-            {
-                "decided": float(decided),
-                "steps": steps,
-                "cost": cost,
-                "bound": bound,
-                "gap": reached,
-                "seconds": seconds,
-            }
-        )
-
-    chosen, drawn, own = np.arange(len(useful)), np.zeros((len(useful), len(fixed))), np.zeros(len(useful))
-    if len(useful) > 2 * sample:
-        chosen, drawn, own = _in_doubt(takers, sample, gap, note)
-    status = Status.FEASIBLE
-    scale = _scale(instance)
-    for level in range(LEVELS):
-        taken = np.ones(len(useful), dtype=bool)
-        taken[chosen] = False
-        found = find_prices(instance, useful[chosen], fixed + drawn[taken].sum(axis=0), tolerance=0.02 * gap)
-        if not found.converged:
+    count = len(useful)
+    known = _Known(np.zeros(count, dtype=bool), np.zeros((count, len(fixed))), np.zeros(count))
+    if count > 4 * sample:
+        _answer_by_sample(takers, sample, known)
+    status, scale = Status.FEASIBLE, _scale(instance)
+    while True:
+        taken = known.taken
+        chosen = np.flatnonzero(~taken)
+        found = find_prices(instance, useful[chosen], fixed + known.taken_kwh, tolerance=0.02 * gap)
+        late = time_limit_s is not None and known.seconds > time_limit_s
+        if not found.converged and (late or not taken.any()):
             raise NotApplicable(
                 f"the interior-point method found no schedule in {len(found.rows)} steps: there may be none, "
                 "or none with room to move in"
             )
-        price = _within(instance, found)
-        last = _Asked.at(takers, price)
-        lost = np.where(taken, own + drawn @ price - last.cost, 0.0)
-        cost = found.rows[-1]["cost"] + float(own[taken].sum())
-        bound = float(last.cost.sum()) + _rest(takers, price, found.peak_value)
-        reached = (cost - bound) / max(scale, abs(cost), abs(bound))
-        note(found, len(chosen), cost, bound, reached)
-        if reached <= gap:
-            status = Status.OPTIMAL
-            break
-        if time_limit_s is not None and time.perf_counter() - started > time_limit_s:
-            status = Status.TIME_LIMIT
-            break
-        if level == LEVELS - 1 or not taken.any():
-            break
-        # Whoever loses by what was taken for granted is decided, too; so is whoever was before.
-        doubtful = ~taken | _who_loses(lost, FORGONE * gap * abs(cost))
-        drawn, own = np.where(taken[:, None], last.drawn, drawn), np.where(taken, last.own, own)
-        chosen = np.flatnonzero(doubtful)
-    decision = _decided(takers, found, chosen, drawn)
-    water = np.repeat(price[:, None], len(instance.storage), axis=1)
-    water[:, useful] = last.water_value.T
-    prices = SchedulingPrices(instance=instance, energy_price=price, water_value=water, peak_value=found.peak_value)
-    return Answer(decision, prices, status, logs={"rounds": pd.DataFrame(rows)})
+        lost = np.zeros(count)
+        if found.converged:
+            cost = found.rows[-1]["cost"] + float(known.own[taken].sum())
+            reached = _gap(cost, known, scale)
+            if reached > gap:
+                # Few can make up for what is left only at a price far off; all could, at one that is hardly another.
+                share = min(1.0, MARGIN * len(chosen) / max(1, count))
+                price, peak_value = _towards(known.proof, found, share)
+                price = _within(instance, price, peak_value)
+                lost = known.own + known.drawn @ price - known.prove(takers, price, peak_value).cost
+                reached = _gap(cost, known, scale)
+            known.note(found, cost, reached)
+            if reached <= gap or late or not taken.any():
+                status = Status.OPTIMAL if reached <= gap else Status.TIME_LIMIT if late else status
+                break
+        _decide_more(known, lost)
+    proof = known.proof
+    assert proof is not None
+    decision = schedule_of(takers, found, chosen, known.drawn)
+    water = proof.water_value.T
+    if count < len(instance.storage):
+        water = np.repeat(proof.price[:, None], len(instance.storage), axis=1)
+        water[:, useful] = proof.water_value.T
+    prices = SchedulingPrices(
+        instance=instance, energy_price=proof.price, water_value=water, peak_value=proof.peak_value
+    )
+    return Answer(decision, prices, status, logs={"rounds": pd.DataFrame(known.rows)})
 
 
-def _in_doubt(takers: PriceTakers, sample: int, gap: float, note: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which storages answered differently at the last two prices, and what all draw at the last, at what own cost."""
-    instance, useful, fixed = takers.instance, takers.useful, takers.fixed_kwh
-    picked = np.sort(np.random.default_rng(0).permutation(len(useful))[:sample])
-    weight = len(useful) / sample
-    rest, before = fixed, None
-    for _ in range(LEVELS):
-        found = find_prices(instance, useful[picked], rest, weight=weight, tolerance=ROUGH)
+def _answer_by_sample(takers: PriceTakers, sample: int, known: _Known) -> None:
+    """Find a price from samples, take answers of all that add up near it, and prove what it proves."""
+    alone = _large(takers, sample)
+    counted = np.ones(len(takers.useful), dtype=bool)
+    counted[alone] = False
+    mixed = np.random.default_rng(0).permutation(np.flatnonzero(counted))
+    picked, weight = np.sort(mixed[:sample]), len(mixed) / sample
+    chosen = takers.useful[np.concatenate([alone, picked])]
+
+    def decide(beside: np.ndarray | float, tolerance: float) -> tuple[Found, np.ndarray]:
+        rest = takers.fixed_kwh + beside
+        found = find_prices(takers.instance, chosen, rest, alone=len(alone), weight=weight, tolerance=tolerance)
         if not np.isfinite(found.price).all():
             raise NotApplicable("the interior-point method found no prices: there may be no schedule")
-        price = _within(instance, found)
-        asked = _Asked.at(takers, price)
-        total = asked.drawn.sum(axis=0)
-        rest = fixed + total - weight * asked.drawn[picked].sum(axis=0)
-        bound = float(asked.cost.sum()) + _rest(takers, price, found.peak_value)
-        note(found, sample, np.nan, bound, np.nan)  # type: ignore[operator]
-        if before is not None:
-            lost = before.own + before.drawn @ price - asked.cost
-            doubtful = _who_loses(lost, FORGONE * gap * abs(found.rows[-1]["cost"]))
-            if doubtful.sum() <= MOST:
-                break
-        before = asked
-    doubtful[picked[: sample // 3]] = True
-    return np.flatnonzero(doubtful), asked.drawn, asked.own
+        known.note(found, np.nan, np.nan)
+        return found, _within(takers.instance, found.price, found.peak_value)
+
+    drawn = takers.ask_storages(decide(0.0, ROUGH)[1])[0]
+    beside = drawn.sum(axis=0) - drawn[alone].sum(axis=0) - weight * drawn[picked].sum(axis=0)
+    del drawn
+    found, price = decide(beside, FINE)
+    turns = answer_in_turn(takers, price, found.represented_kwh + beside, found.price_per_kwh, counted)
+    known.drawn, known.own, known.taken = turns.drawn, turns.own, counted
+    known.taken[picked[:: max(1, round(1.0 / DECIDED))]] = False
+    known.prove(takers, _within(takers.instance, turns.price, found.peak_value), found.peak_value)
 
 
-def _who_loses(lost: np.ndarray, allowed: float) -> np.ndarray:
-    """Those with the greatest losses, (S,) bool: all others together lose no more than what is allowed."""
-    order = np.argsort(lost, kind="stable")
-    found = np.zeros(len(lost), dtype=bool)
-    found[order[np.searchsorted(np.cumsum(lost[order]), allowed) :]] = True
-    return found
+def _large(takers: PriceTakers, most: int) -> np.ndarray:
+    """Storages that no others are like: far larger than the mean, and the largest if these are many."""
+    instance = takers.instance
+    size = (instance.charge_limit_kwh.sum(axis=0) + instance.discharge_limit_kwh.sum(axis=0))[takers.useful]
+    order = np.argsort(-size, kind="stable")[:most]
+    return np.sort(order[size[order] > LARGE * size.mean()])
+
+
+def _towards(proof: _Proof | None, found: Found, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Prices of energy and peak, a share of the way from those that prove the best bound to those that were found."""
+    if proof is None:
+        return found.price, found.peak_value
+    price = proof.price + share * (found.price - proof.price)
+    return price, proof.peak_value + share * (found.peak_value - proof.peak_value)
+
+
+def _decide_more(known: _Known, lost: np.ndarray) -> None:
+    """Decide some times as many as before: those first who lose most by what was taken."""
+    count = max(1, int(GROWTH * (~known.taken).sum()))
+    mixed = np.random.default_rng(2).permutation(np.flatnonzero(known.taken))
+    order = mixed[np.argsort(-lost[mixed], kind="stable")]
+    known.taken[order[:count]] = False
+
+
+def _gap(cost: float, known: _Known, scale: float) -> float:
+    """Relative gap of a cost and the best bound."""
+    if known.proof is None:
+        return np.inf
+    bound = known.proof.bound
+    return (cost - bound) / max(scale, abs(cost), abs(bound))
 
 
 def _scale(instance: SchedulingInstance) -> float:
     """A thousandth of what all load and generation are worth, below which a gap need not be relative."""
     price = np.maximum(np.abs(instance.buy_price), np.abs(instance.sell_price))
-    return 1e-3 * float((price * (instance.load_kwh + instance.generation_kwh).sum(axis=1)).sum()) or 1.0
+    return 1e-3 * float(price @ (instance.load_kwh.sum(axis=1) + instance.generation_kwh.sum(axis=1))) or 1.0
 
 
-def _within(instance: SchedulingInstance, found: Found) -> np.ndarray:
+def _within(instance: SchedulingInstance, price: np.ndarray, peak_value: np.ndarray) -> np.ndarray:
     """The price without what rounding put beyond the grid's prices, where the grid has no limits."""
-    high = np.where(
-        np.isfinite(instance.import_limit_kwh), np.inf, instance.buy_price + found.peak_value / instance.dt_h
-    )
+    high = np.where(np.isfinite(instance.import_limit_kwh), np.inf, instance.buy_price + peak_value / instance.dt_h)
     low = np.where(np.isfinite(instance.export_limit_kwh), 0.0, instance.sell_price)
-    return np.clip(found.price, low, np.maximum(low, high))
+    return np.clip(price, low, np.maximum(low, high))
 
 
 def _rest(takers: PriceTakers, price: np.ndarray, peak: np.ndarray) -> float:
     """What everything but storages costs at least at a price."""
-    cut = np.minimum(takers.instance.curtailment_price - price[:, None], 0.0) * takers.instance.sheddable_kwh
+    instance, cut = takers.instance, 0.0
+    if instance.curtailable_kwh is not None:
+        cut = float((np.minimum(instance.curtailment_price - price[:, None], 0.0) * instance.sheddable_kwh).sum())
     served = float(takers.serve(price).sum(axis=1) @ price)
-    return float(takers.fixed_kwh @ price + cut.sum()) + served + least_grid(takers.instance, price, peak)
-
-
-def _decided(takers: PriceTakers, found: Found, chosen: np.ndarray, drawn: np.ndarray) -> SchedulingDecision:
-    """The schedule of what was decided and what was taken as answered."""
-    instance, columns = takers.instance, found.columns
-    flows = np.zeros((len(instance.interval), len(instance.storage)))
-    flows[:, takers.useful] = drawn.T
-    soc = states_of_flows(instance, np.maximum(flows, 0.0), np.maximum(-flows, 0.0))
-    soc[:, takers.useful[chosen]] = found.stores.contents()
-    taken = columns.taken
-    served = np.zeros_like(instance.request_limit_kwh)
-    served[tuple(columns.served.T)] = taken[columns.blocks["service"]]
-    total = served.sum(axis=0)
-    served *= np.divide(instance.request_kwh, total, out=np.ones_like(total), where=total > 0)
-    curtailed = np.zeros_like(instance.load_kwh)
-    curtailed[tuple(columns.cut.T)] = taken[columns.blocks["curtailed"]]
-    lost = in_proportion(taken[columns.blocks["lost"]], instance.losable_kwh)
-    return schedule(
-        instance, soc, np.minimum(served, instance.request_limit_kwh), curtailed_kwh=curtailed, lost_kwh=lost
-    )
+    return float(takers.fixed_kwh @ price) + cut + served + least_grid(instance, price, peak)

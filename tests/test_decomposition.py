@@ -9,8 +9,11 @@ from commonwatt.instances.scheduling import SchedulingInstance
 from commonwatt.models.scheduling.bounds import Tariff, community_bound
 from commonwatt.models.scheduling.rules import PROBLEM, community_cost, violations
 from commonwatt.solvers.decomposition import run_dantzig_wolfe
+from commonwatt.solvers.decomposition_interior import find_prices
 from commonwatt.solvers.decomposition_levels import run_interior_point
+from commonwatt.solvers.decomposition_turns import answer_in_turn
 from commonwatt.solvers.exchange_admm import run_exchange_admm
+from commonwatt.solvers.price_takers import PriceTakers
 from commonwatt.solvers.scheduling_arrays import run_central
 from makers_scheduling import random_scheduling, simple_homes
 
@@ -114,6 +117,35 @@ def test_a_sample_finds_the_optimum_of_all():
     rounds = answer.logs["rounds"]
     assert rounds["decided"].iloc[0] == 100
     met(instance, answer, 1e-6)
+
+
+def test_storages_far_larger_than_the_rest_stand_for_none_but_themselves():
+    plain = community(500, seed=4)
+    size = np.where(np.arange(500) % 90 == 7, 40.0, 1.0)
+    instance = plain.replace(
+        capacity_kwh=size * plain.capacity_kwh,
+        charge_kw=size * plain.charge_kw,
+        discharge_kw=size * plain.discharge_kw,
+    )
+    answer = run_interior_point(instance, sample=60)
+    rounds = answer.logs["rounds"]
+    assert rounds["decided"].iloc[0] == 60 + (size > 1).sum()
+    met(instance, answer, 1e-6)
+
+
+def test_answers_in_turn_add_up_to_what_is_wanted_and_cost_all_but_the_least():
+    # Where nothing is lost over time, intervals of one price are all alike, and storages do not care which is theirs.
+    instance = community(3000, seed=2).replace(retention=np.ones(3000), terminal_value=np.zeros(3000))
+    takers, sample = PriceTakers(instance, 1), np.arange(0, 3000, 10)
+    found = find_prices(instance, sample, takers.fixed_kwh, weight=10.0, tolerance=1e-6)
+    counted = np.ones(3000, dtype=bool)
+    turns = answer_in_turn(takers, found.price, found.represented_kwh, found.price_per_kwh, counted)
+    drawn, cost, _ = takers.ask_storages(found.price)
+    at_once, in_turn = (np.abs(one.sum(axis=0) - found.represented_kwh).sum() for one in (drawn, turns.drawn))
+    assert in_turn < 0.3 * at_once
+    lost = turns.own + turns.drawn @ found.price - cost
+    assert lost.min() >= -1e-9
+    assert lost.sum() <= 1e-3 * abs(found.rows[-1]["cost"])
 
 
 def test_requests_and_curtailment_are_decided_with_the_sample():
