@@ -1,0 +1,1 @@
+"""Stackelberg games: decisions, rules and programs."""
