@@ -96,8 +96,10 @@ def rolling_section(out: Path, cases: Sequence[Case], console: Console) -> Secti
         frame = rolling_table(case)
         caption = f"{case.instance.meta.name}: heuristics, sliding horizons, perfect foresight and bounds"
         stem = f"scheduling-rolling-{slug(case.instance.meta.name)}"
-        write_table(frame, out / "tables", stem, caption=caption, note=note)
-        tables.append(Table(caption, readable(frame), note))
+        steps = "every interval" if case.step == 1 else f"every {case.step} intervals"
+        about = f"{note} A plan is made {steps}."
+        write_table(frame, out / "tables", stem, caption=caption, note=about)
+        tables.append(Table(caption, readable(frame), about))
     say(console, "scheduling: windows against the forecast horizon")
     first = cases[0].instance
     curves, horizon = window_curves(first)

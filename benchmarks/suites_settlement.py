@@ -14,7 +14,7 @@ from ..instances.settlement import SettlementInstance
 from ..models.problem import problem
 from ..models.settlement.decision import SettlementDecision
 from ..models.settlement.metrics import own_use
-from ..models.settlement.statements import statement
+from ..models.settlement.statements import Period, statement
 from ..solvers.settlement_programs import most_aggrieved
 from ..solvers.solve import solve
 from .figures import save_figure
@@ -246,7 +246,7 @@ def gains_section(out: Path, decided: Mapping[str, Mapping[str, SettlementDecisi
 
 
 def statements_section(out: Path, decided: Mapping[str, SettlementDecision]) -> Section:
-    """Statements by day and month, over a day of 25 hours, and own use in both scopes.
+    """Statements by day, month and year, over a day of 25 hours, and own use in both scopes.
 
     Parameters
     ----------
@@ -263,9 +263,10 @@ def statements_section(out: Path, decided: Mapping[str, SettlementDecision]) -> 
     given = decision.instance
     tables = []
     hours = pd.Series([str(one)[:10] for one in given.interval]).value_counts() * given.dt_h
-    for period in ("day", "month"):
+    periods: tuple[Period, ...] = ("day", "month", "year")
+    for period in periods:
         # Schedules by a solver leave traces of 1e-16 kWh, which are no trade.
-        frame = statement(decision, "day" if period == "day" else "month").round(9)
+        frame = statement(decision, period).round(9)
         if period == "day":
             frame.insert(1, "hours", frame["period"].map(hours))
         caption = f"{given.meta.name}: statements by {period}, mid-market rate"

@@ -471,3 +471,10 @@ def test_what_cannot_be_settled_says_why(call, error, words):
     allocation = cw.solve(cw.load("allocation/three-houses"), method="water_filling").decision
     with pytest.raises(error, match=words):
         call(schedule, allocation)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_owens_bills_are_in_the_core_over_a_day_of_six_homes(seed):
+    game = scheduled(seed, 6, 24)
+    assert cw.solve(game, method="dual_price").report.criteria["core_excess"] <= 1e-7
