@@ -8,6 +8,7 @@ SUITES = {
     "scheduling": ("suites_scheduling", "scheduling_suite"),
     "lange": ("papers.lange", "lange_suite"),
     "settlement": ("suites_settlement", "settlement_suite"),
+    "stackelberg": ("suites_stackelberg", "stackelberg_suite"),
     "speed": ("speed_suites", "speed_allocation_suite"),
     "speed-scheduling": ("speed_suites", "speed_scheduling_suite"),
     "speed-settlement": ("speed_suites", "speed_settlement_suite"),

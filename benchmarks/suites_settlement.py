@@ -122,6 +122,7 @@ def rules_table(decided: Mapping[str, Mapping[str, SettlementDecision]]) -> pd.D
                     "core_excess",
                     "shapley_distance",
                     "sellers_share",
+                    "net_sellers_share",
                     "gini",
                 )
             }

@@ -85,7 +85,7 @@ def info(instance: InstanceArgument, as_json: JsonOption = False) -> None:
     totals = {}
     for name, spec in declared.items():
         values = getattr(found, name)
-        if spec.kind == "array" and values is not None:
+        if spec.kind == "array" and values is not None and values.size:
             totals[name] = {"unit": spec.unit, "min": values.min(), "max": values.max(), "sum": values.sum()}
     meta = found.meta
     data = {

@@ -66,7 +66,7 @@ class SettlementSource(StrEnum):
     """Where ``generate settlement`` takes net loads from."""
 
     OWN = "own"
-    SCHEDULE = "schedule"
+    SOLVED = "solved"
 
 
 class Step(StrEnum):
@@ -224,12 +224,14 @@ def generate_scheduling(
 @generate.command("settlement")
 def generate_settlement(
     out: Annotated[Path, typer.Option(help="Folder to write the instance to.")],
-    path: Annotated[str, typer.Option("--from", help="Own file or folder, or a scheduling instance to be scheduled.")],
+    path: Annotated[str, typer.Option("--from", help="Own file or folder, or an instance to be solved first.")],
     source: Annotated[
-        SettlementSource, typer.Option(help="Own meters and tariff, or the schedule of a scheduling instance.")
+        SettlementSource, typer.Option(help="Own meters and tariff, or what solves an instance.")
     ] = SettlementSource.OWN,
     tariff: Annotated[Path | None, typer.Option(help="Own tariff: times of use, or a series of prices.")] = None,
-    method: Annotated[str, typer.Option(help="How a scheduling instance is scheduled.")] = "community_program",
+    method: Annotated[str | None, typer.Option(help="How an instance is solved; the best way by default.")] = None,
+    retail_price: Annotated[float | None, typer.Option(help="Of the grid, per kWh, for an allocation.")] = None,
+    feed_in_price: Annotated[float | None, typer.Option(help="Of the grid, per kWh, for an allocation.")] = None,
     groups: Annotated[bool, typer.Option(help="Find the least cost of every group of up to 16 members.")] = False,
     time_zone: Annotated[str | None, typer.Option(help="Time zone of the tariff and of own times.")] = None,
     begin: Annotated[str | None, typer.Option(help="First moment of own data, e.g. 2018-05-01.")] = None,
@@ -243,10 +245,12 @@ def generate_settlement(
     """Make a community whose members are to be billed."""
     import commonwatt as cw
 
-    if source is SettlementSource.SCHEDULE:
-        from commonwatt.solvers.settlement_sources import settlement_of
-
-        made = settlement_of(cw.solve(cw.load(path), method=method), groups=groups).named(out.name)
+    if source is SettlementSource.SOLVED:
+        if tariff is not None or time_zone is not None or begin is not None or end is not None:
+            raise ValueError("--tariff, --time-zone, --begin and --end are for --source own; an instance has its own")
+        solution = cw.solve(cw.load(path), method=method)
+        made = cw.settlement_of(solution, groups=groups, retail_price=retail_price, feed_in_price=feed_in_price)
+        made = made.named(out.name)
     elif tariff is None:
         raise ValueError("--source own needs --tariff with the path of a tariff")
     else:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .errors import Fault
+from .errors import Fault, InstanceError
 from .fields import Array, array, choice, labels, readonly, scalar
 from .record import Instance, Meta
 from .scheduling import CURRENCIES, PRICE
@@ -93,8 +93,20 @@ class SettlementInstance(Instance):
             Demand minus supply.
         **fields
             All others.
+
+        Raises
+        ------
+        InstanceError
+            For anything but a table of numbers.
         """
-        net = np.asarray(net_kwh, dtype=float)
+        try:
+            net = np.asarray(net_kwh, dtype=float)
+        except (TypeError, ValueError) as error:
+            message = "is no array of numbers"
+            raise InstanceError([Fault("interval_member", "net_kwh", "", "", message, "give shape (T, n)")]) from error
+        if net.ndim != 2:
+            message = "must be a row for each interval and a column for each member"
+            raise InstanceError([Fault("interval_member", "net_kwh", "", f"shape {net.shape}", message)])
         return cls(load_kwh=np.maximum(net, 0.0), generation_kwh=np.maximum(-net, 0.0), **fields)
 
     def faults(self) -> Iterator[Fault]:

@@ -21,6 +21,8 @@ CLASSES = {
     "scheduling": ("scheduling", "SchedulingInstance"),
     "settlement": ("settlement", "SettlementInstance"),
     "settlement.responsive": ("responsive", "ResponsiveInstance"),
+    "stackelberg.operator": ("operator", "OperatorInstance"),
+    "stackelberg.sellers": ("sellers", "SellersInstance"),
 }
 """Problem to module and name of its instance class."""
 

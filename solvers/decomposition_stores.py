@@ -60,8 +60,8 @@ class Stores:
         self.lengths = np.ones((len(chosen), 2))
         self._begin(start_price, spread)
         most = PART_FLOATS // intervals**2
-        edges = [_parts(0, alone, most // 2), _parts(alone, len(chosen), most // 2), [len(chosen)]]
-        self.edges = np.concatenate(edges).astype(np.int64)
+        edges = [*_parts(0, alone, most // 2), *_parts(alone, len(chosen), most // 2), len(chosen)]
+        self.edges = np.array(edges, dtype=np.int64)
         parts = len(self.edges) - 1
         self.weights, self.stand = np.where(self.edges[:-1] < alone, 1.0, weight), self.edges[:-1] >= alone
         self.matrices = np.zeros((parts, intervals, intervals))

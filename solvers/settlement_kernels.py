@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..instances.errors import NotApplicable
-from ..instances.settlement import ENUMERABLE, MATCH, SettlementInstance
+from ..instances.settlement import ENUMERABLE, MATCH, SettlementInstance, subset_sums
 from ..models.settlement.decision import SettlementDecision, SettlementPrices
 from .kernels.coalitions import shapley_value
-from .kernels.internal_prices import dual_prices
+from .kernels.internal_prices import ROUNDING, dual_prices
 from .method import Answer
 from .settlements import settle_at
 
@@ -37,7 +37,9 @@ def settle_at_dual(instance: SettlementInstance, balanced: float) -> Answer:
         the community's best: no price makes members want it.
     """
     short = instance.buying_kwh - instance.selling_kwh
-    even = np.abs(short) <= MATCH * (instance.buying_kwh + instance.selling_kwh)
+    # A solver's schedule is balanced to its own tolerance; of raw meters only rounding is taken for none.
+    slack = ROUNDING if instance.balance_price is None else MATCH
+    even = np.abs(short) <= slack * (instance.buying_kwh + instance.selling_kwh)
     if instance.redispatched and instance.balance_price is None:
         raise NotApplicable(
             "members alone have another dispatch, and balance_price does not say what this one's dual is"
@@ -66,9 +68,17 @@ def _refuse_what_is_no_dual(instance: SettlementInstance, bill: np.ndarray) -> N
         alone, here = instance.alone_bill[i], bill[i]
         why = "balance_price is no dual of this dispatch"
         raise NotApplicable(f"{instance.member[i]} would pay {here:g} instead of {alone:g} alone: {why}")
-    if len(instance.coalition) and instance.community_bill > instance.coalition_costs[-1] + slack:
-        whole, here = instance.coalition_costs[-1], instance.community_bill
+    if not len(instance.coalition):
+        return
+    whole, here = instance.coalition_costs[-1], instance.community_bill
+    if here > whole + slack:
         raise NotApplicable(f"the dispatch costs {here:g}, the community's best {whole:g}: no price makes it wanted")
+    excess = subset_sums(bill) - instance.coalition_costs
+    worst = int(excess.argmax())
+    if excess[worst] > slack:
+        names = ", ".join(str(name) for i, name in enumerate(instance.member) if worst >> i & 1)
+        why = "balance_price is no dual of this dispatch"
+        raise NotApplicable(f"{names} would pay {excess[worst]:g} less by themselves: {why}")
 
 
 def settle_by_shapley(instance: SettlementInstance) -> Answer:

@@ -30,9 +30,8 @@ ROWS_AT_ONCE = 40
 STARTS = 40
 """Groups, random ones and as many that the program has, from which a search for others begins."""
 
-CLOSE, NEAR = 1e-9, 1e-7
-"""Excess, in units of the money's scale, by which a group may pass the program's before it is added; by which it may
-pass that of the nearest bills, which are those of a quadratic program."""
+CLOSE = 1e-9
+"""Excess, in units of the money's scale, by which a group may pass the program's before it is added."""
 
 
 def money_scale(instance: SettlementInstance) -> float:
@@ -111,13 +110,14 @@ def run_least_core(instance: SettlementInstance, *, time_limit_s: float | None =
             model, build_seconds = timed(
                 partial(build_least_core, n, instance.community_bill / scale, costs, nearest=near)
             )
-            outcome = solve_pyomo(model, time_limit_s=watch.left())
-            if not outcome.has_solution:
+            outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT)
+            if outcome.status is not Status.OPTIMAL:
                 break
         bill = np.array([model.bill[i].value for i in model.member]) * scale
         bill += (instance.community_bill - bill.sum()) / n
         found = _left_out(instance, bill, least, scale, costs, watch)
-        if found is None:
+        if found is None or (found and all(group in costs for group in found)):
+            # Where only a known group objects, by more than the solver's tolerance lets pass, no round would end it.
             break
         if not found:
             status = Status.OPTIMAL
@@ -133,9 +133,9 @@ def _left_out(
     instance: SettlementInstance, bill: np.ndarray, least: float, scale: float, known: dict[Group, float], watch: Watch
 ) -> list[Group] | None:
     """Groups that object to bills by more than the program's excess; None where time was over before that is known."""
+    above = (least + CLOSE) * scale
     if instance.enumerable:
-        return _objecting(instance, bill, (least + CLOSE) * scale, known)
-    above = (least + NEAR) * scale
+        return _objecting(instance, bill, above, known)
     return _objecting(instance, bill, above, known) or _last_objecting(instance, bill, above, scale, watch)
 
 
@@ -186,7 +186,7 @@ def _searched(instance: SettlementInstance, bill: np.ndarray, above: float, know
     begin = np.vstack([starts, rows])
     groups, saving = aggrieved_groups(instance.net_kwh, instance.retail_price, instance.feed_in_price, bill, begin)
     order = np.argsort(-saving, kind="stable")
-    return list(dict.fromkeys(_positions(groups[k]) for k in order if saving[k] > above and 1 < groups[k].sum() < n))
+    return list(dict.fromkeys(_positions(groups[k]) for k in order if saving[k] > above and 0 < groups[k].sum() < n))
 
 
 def _last_objecting(

@@ -93,10 +93,14 @@ def most_aggrieved(instance: SettlementInstance, bill: np.ndarray, *, time_limit
 
     Raises
     ------
+    ValueError
+        For bills that are not one number for each member.
     NotApplicable
         If there is only one member, or the program has found nothing in time.
     """
-    n = len(instance.member)
+    n, bill = len(instance.member), np.asarray(bill, dtype=float)
+    if bill.shape != (n,) or not np.isfinite(bill).all():
+        raise ValueError(f"bill must be a finite number for each of {n} members, not of shape {bill.shape}")
     if n < 2:
         raise NotApplicable("a single member has no group to leave")
     if instance.enumerable:

@@ -59,7 +59,8 @@ def settlement_of(
     ValueError
         For prices of a schedule, which has its own, or none for an allocation.
     NotApplicable
-        If the community has costs or limits that no price per kWh covers: a demand charge, or a limited connection.
+        If the community has costs that no price per kWh covers: a demand charge, or, where groups are asked for, the
+        worth of a limited connection. For an allocation with a store, or to members both short and long at a time.
     """
     decision = answer.decision if isinstance(answer, Solution) else answer
     if isinstance(decision, AllocationDecision):
@@ -75,6 +76,11 @@ def _of_allocation(decision: AllocationDecision, retail: Any, feed_in: Any) -> S
     given: AllocationInstance = decision.instance
     if retail is None or feed_in is None:
         raise ValueError("an allocation knows no prices; give retail_price and feed_in_price")
+    both = np.argwhere((given.deficiency_kwh > 0) & (given.excess_kwh > 0))
+    if both.size:
+        t, i = both[0]
+        where = f"{given.household[i]} is both short and long within {given.interval[t]}, one of {len(both)} such cases"
+        raise NotApplicable(f"{where}: its own surplus has no price; make the instance with netting='interval'")
     shape = given.interval.shape
     # Surplus that stays in a store until later is not there to be settled within its interval.
     if given.leftover == "store":
@@ -114,7 +120,10 @@ def _of_schedule(
     if groups:
         fields |= _groups(given, own)
     elif alone is not False:
-        fields["alone_cost"] = (_alone(given) if alone is True else np.asarray(alone, dtype=float)) - own
+        cost = _alone(given) if alone is True else np.asarray(alone, dtype=float)
+        if cost.shape != (n,):
+            raise ValueError(f"alone has shape {cost.shape}; it must be one cost for each of {n} members")
+        fields["alone_cost"] = cost - own
     if solution is not None and _knows_dual(solution):
         assert isinstance(solution.prices, SchedulingPrices)
         fields["balance_price"] = np.clip(solution.prices.energy_price, given.sell_price, given.buy_price)
@@ -145,12 +154,12 @@ def _at_least_0(values: np.ndarray) -> np.ndarray:
 
 
 def _refuse_common_costs(given: SchedulingInstance, groups: bool) -> None:
-    if given.demand_charge > 0 and len(given.member) > 1:
-        raise NotApplicable("a demand charge is paid for the community's peak, and no price per kWh covers it")
+    if given.demand_charge > 0:
+        raise NotApplicable("a demand charge is paid for a peak, and no price per kWh covers it")
     if groups and not _unlimited(given):
         raise NotApplicable("the community's connection is limited: the limit's worth is nobody's, so groups have none")
     if groups and len(given.member) > ENUMERABLE:
-        raise NotApplicable(f"{len(given.member)} members have too many groups; leave groups=True out")
+        raise NotApplicable(f"{len(given.member)} members have too many groups; go without the costs of groups")
 
 
 def _knows_dual(solution: Solution) -> bool:

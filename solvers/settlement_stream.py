@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import pandas as pd
 
-from .kernels.internal_prices import bills, dual_prices, mmr_prices, sdr_prices, traded
+from .kernels.internal_prices import bills, checked_trades, dual_prices, mmr_prices, sdr_prices, traded
 
 Rule = Literal["sdr", "mmr", "dual_price", "bill_sharing", "alone"]
 
@@ -97,10 +97,13 @@ def settle_stream(blocks: Iterable[Block], rule: Rule = "sdr", *, compensation: 
     Raises
     ------
     ValueError
-        For an unknown rule, blocks of different members, no block at all, or what the kernels refuse, naming the block.
+        For an unknown rule, a compensation where there is none, blocks of different members, no block at all, or what
+        the kernels refuse, naming the block.
     """
     if rule not in get_args(Rule):
         raise ValueError(f"unknown rule {rule!r}; known: {', '.join(get_args(Rule))}")
+    if compensation and rule != "sdr":
+        raise ValueError(f"rule {rule!r} knows no compensation; leave it out, or take 'sdr'")
     periods: dict[str, np.ndarray] = {}
     paid = received = community = 0.0
     for number, block in enumerate(blocks):
@@ -124,20 +127,20 @@ def settle_stream(blocks: Iterable[Block], rule: Rule = "sdr", *, compensation: 
 
 def _settled(block: Block, rule: Rule, compensation: float) -> tuple[np.ndarray, tuple[float, float, float]]:
     """Bought, sold and bill of each member, (members, 3); what the grid is paid, pays, and would be paid alone."""
-    net = block.net_kwh
-    buying, selling = traded(net)
-    retail, feed_in = (np.broadcast_to(price, buying.shape) for price in (block.retail_price, block.feed_in_price))
-    args = buying, selling, retail, feed_in
+    net = np.asarray(block.net_kwh, dtype=float)
+    buying, selling, retail, feed_in = checked_trades(*traded(net), block.retail_price, block.feed_in_price)
+    if len(buying) != net.shape[1]:
+        raise ValueError(f"{len(buying)} prices do not fit {net.shape[1]} intervals")
     buy, sell = {
-        "sdr": lambda: sdr_prices(*args, compensation),
-        "mmr": lambda: mmr_prices(*args),
-        "dual_price": lambda: dual_prices(*args),
-        "bill_sharing": lambda: mmr_prices(*args),
+        "sdr": lambda: sdr_prices(buying, selling, retail, feed_in, compensation),
+        "mmr": lambda: mmr_prices(buying, selling, retail, feed_in),
+        "dual_price": lambda: dual_prices(buying, selling, retail, feed_in),
+        "bill_sharing": lambda: mmr_prices(buying, selling, retail, feed_in),
         "alone": lambda: (retail, feed_in),
     }[rule]()
     columns = np.empty((len(net), 3))
     columns[:, 0] = np.maximum(net, 0.0).sum(axis=1)
-    columns[:, 1] = columns[:, 0] - net.sum(axis=1)
+    columns[:, 1] = np.maximum(-net, 0.0).sum(axis=1)
     columns[:, 2] = bills(net, buy, sell).sum(axis=1)
     total = buying - selling
     due = float(retail @ np.maximum(total, 0.0)), float(feed_in @ np.maximum(-total, 0.0))

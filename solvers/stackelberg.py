@@ -2,3 +2,8 @@
 
 Source: Liu, Yu, Wang, Wang, IEEE TII 13(3), 2017; Paudel et al., IEEE TIE 66(8), 2019.
 """
+
+from __future__ import annotations
+
+from . import operator as operator  # prices that an operator sets for members who answer
+from . import sellers as sellers  # prices that sellers set for buyers who choose

@@ -21,8 +21,10 @@ from commonwatt.instances.record import Instance
 from commonwatt.models.allocation.decision import AllocationDecision, AllocationPrices
 from commonwatt.models.problem import problem
 from commonwatt.solvers.method import Answer, Method, cells, default_calls, menu
+from makers_operator import random_operator
 from makers_responsive import random_responsive
 from makers_scheduling import random_scheduling
+from makers_sellers import random_sellers
 from makers_settlement import random_settlement
 
 import commonwatt as cw
@@ -87,6 +89,8 @@ RANDOM: dict[str, Callable[[int], Instance]] = {
     "scheduling": random_scheduling,
     "settlement": random_settlement,
     "settlement.responsive": random_responsive,
+    "stackelberg.operator": random_operator,
+    "stackelberg.sellers": random_sellers,
 }
 """Problem to a maker of small random instances by seed."""
 

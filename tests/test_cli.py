@@ -127,6 +127,14 @@ def test_info(run: Run, folder: Path) -> None:
     assert found["known optima"][1]["value"] == 4.0
 
 
+@pytest.mark.parametrize("name", cw.library().drop_duplicates("problem")["name"])
+def test_info_of_every_problem(run: Run, name: str) -> None:
+    code, out, err = run("info", name)
+    assert code == 0, err
+    assert name in out
+    assert all(run("info", other)[0] == 0 for other in cw.library()["name"] if other.startswith("settlement/"))
+
+
 def test_solve(run: Run, folder: Path, tmp_path: Path) -> None:
     code, out, err = run("solve", folder)
     assert (code, err) == (0, "")

@@ -68,6 +68,12 @@ def test_edge_cases_of_sdr(bought, sold, feed_in, extra, expected, case):
     assert edge_cases(np.array([bought]), np.array([sold]), np.array([feed_in]), extra).tolist() == [case]
 
 
+def test_compensation_may_be_all_of_the_difference():
+    buy, sell = sdr_prices([1.0, 1.0], [0.5, 2.0], 0.3, 0.2, 0.1)
+    np.testing.assert_allclose(buy, 0.3)
+    np.testing.assert_allclose(sell, [0.3, 0.25])
+
+
 def test_mid_market_rate_by_hand_and_without_a_side():
     # Short by half: sellers get the middle, buyers pay the mean of middle and retail price.
     buy, sell = mmr_prices([2.0, 1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 0.0, 1.0, 0.0], RETAIL, FEED_IN)
@@ -204,6 +210,7 @@ def test_a_member_split_in_two_pays_the_same():
         (lambda: sdr_prices([1.0, 1.0], [1.0, 1.0], [0.3, 0.1], [0.1, 0.2]), "interval 1: feed-in price 0.2"),
         (lambda: mmr_prices([1.0], [-1.0], 0.3, 0.1), "interval 0: selling_kwh is -1"),
         (lambda: sdr_prices([np.nan], [1.0], 0.3, 0.1), "interval 0: buying_kwh is nan"),
+        (lambda: sdr_prices([1.0], [1.0], np.nan, 0.1), "interval 0: the retail price is nan"),
         (lambda: sdr_prices([1.0], [1.0], 0.3, 0.1, 0.25), r"interval 0: compensation 0.25 lies outside \[0, 0.2\]"),
         (lambda: sdr_prices([1.0, 2.0], [1.0, 2.0, 3.0], 0.3, 0.1), "do not fit"),
         (lambda: dual_prices([1.0], [1.0], 0.3, 0.1, 2.0), "balanced must lie"),

@@ -73,9 +73,34 @@ def test_two_members_share_the_gain_in_half_but_under_sdr_and_bill_sharing():
     game = glove(-1, 2)
     shares = {"mmr": 0.5, "shapley": 0.5, "nucleolus": 0.5, "sdr": 0.142857, "bill_sharing": -0.20, "dual_price": 1.0}
     for method, share in shares.items():
-        found = cw.solve(game, method=method).report.criteria["sellers_share"]
-        assert found == pytest.approx(share, abs=1e-6), method
+        found = cw.solve(game, method=method).report.criteria
+        assert found["net_sellers_share"] == pytest.approx(share, abs=1e-6), method
+        # Without prices nobody sells at any.
+        assert np.isnan(found["sellers_share"]) == (method in ("shapley", "nucleolus"))
+        assert np.isnan(found["sellers_share"]) or found["sellers_share"] == pytest.approx(share, abs=1e-6)
     assert cw.solve(game, method="bill_sharing").report.criteria["worst_saving"] == pytest.approx(-0.05)
+
+
+def test_who_saves_how_much_by_hand():
+    # At the middle price sellers gain 0.125 a kWh; buyers share 0.125 on each of five of their twelve kWh.
+    found = cw.solve(glove(-3, -2, 4, 4, 4), method="mmr").report.criteria
+    assert found["consumer_saving"] == pytest.approx(0.625 / 3.6)
+    # Savings 0.375, 0.25 and three times 0.20833: differences of all pairs add up to 2 · 0.75.
+    assert found["gini"] == pytest.approx(1.5 / (2 * 25 * 0.25))
+    assert found["jain"] == pytest.approx(1.25**2 / (5 * (0.375**2 + 0.25**2 + 3 * (0.625 / 3) ** 2)))
+    assert found["worst_saving"] == pytest.approx(0.625 / 3)
+
+
+def test_bill_sharing_leaves_the_bracket_of_an_interval():
+    game = SettlementInstance.from_net(
+        [[1.0, -1.0, 0.0], [-8.0, 0.0, 0.0], [2.0, 0.0, 0.0]], retail_price=[0.3] * 3, feed_in_price=[0.05, 0.1, 0.05]
+    )
+    solution = cw.solve(game, method="bill_sharing")
+    assert solution.report.criteria["bracket_breach"] == pytest.approx(0.1 - 0.8 / 9)
+    assert any("bracket: 1 interval, the first" in note for note in solution.notes)
+    assert cw.solve(glove(1.0, 2.0), method="bill_sharing").notes[0] == (
+        "nobody sells over the horizon: that price is nominally 0"
+    )
 
 
 def test_bill_sharing_leaves_sellers_worse_off_and_says_so():
@@ -255,6 +280,24 @@ def test_row_generation_without_enumeration_meets_the_least_core():
     assert most_aggrieved(game, paid).excess == pytest.approx(solution.bound, abs=1e-6)
 
 
+@pytest.mark.parametrize("spread", [0.0, 2.0, 6.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_row_generation_bears_members_of_any_size(spread, seed):
+    rng = np.random.default_rng(seed)
+    n = (18, 20, 24)[seed % 3]
+    net = rng.normal(size=(1 + seed % 3, n)).round(2) * 10 ** rng.uniform(-spread, spread, n)
+    steps = len(net)
+    game = SettlementInstance.from_net(net, retail_price=[0.3] * steps, feed_in_price=[0.1] * steps)
+    solution = cw.solve(game, method="least_core", criterion="least_excess", time_limit_s=20.0)
+    assert solution.report.ok
+    # What is proved is a bound; where the run came to its end, a group is as aggrieved as that, and none is more.
+    worst = most_aggrieved(game, solution.decision.bill)
+    size = np.abs(game.alone_bill).max()
+    assert worst.excess >= solution.bound - 1e-7 * size
+    if any("no group is left out" in note for note in solution.notes):
+        assert worst.excess <= solution.bound + 1e-6 * size
+
+
 # --- programs, rules, bounds -------------------------------------------------------------------------------------
 
 
@@ -290,6 +333,49 @@ def test_bills_that_miss_the_grid_or_their_prices_are_violations():
     assert {v.where for v in violations(game, moved)} == {"member 1", "member 2"}
     half = fair.replace(sell_price=None)
     assert [v.rule for v in violations(game, half)] == ["one price is given without the other"]
+
+
+def test_a_hundred_thousand_members_are_settled_and_judged():
+    net = np.random.default_rng(0).normal(size=(2, 100_000))
+    game = SettlementInstance.from_net(net, retail_price=[0.3, 0.3], feed_in_price=[0.1, 0.1])
+    solution = cw.solve(game, method="sdr")
+    assert solution.report.ok
+    assert cw.solve(game).objective == 0.0
+
+
+def test_own_meters_ask_for_what_they_ask():
+    game = glove(-3, 2, 2, shared_kwh=[[0.0, 1.5, 0.5]])
+    alone = cw.solve(game, method="alone").decision
+    np.testing.assert_allclose(alone.bill, [-0.15, 0.6, 0.6])
+    np.testing.assert_allclose(alone.interval_bill[0], alone.bill)
+    moved = alone.replace(bill=alone.bill + np.array([0.2, -0.1, -0.1]))
+    assert {one.rule for one in violations(game, moved)} == {"bill is not what its own meter asks for"}
+    cheap = glove(1, 2, alone_cost=[0.1, 0.1])
+    with pytest.raises(NotApplicable, match=r"all alone would pay 0.2, less than this dispatch costs together"):
+        cw.solve(cheap, method="alone")
+
+
+def test_a_dual_that_is_none_is_refused():
+    groups = [group for size in (1, 2, 3) for group in combinations(range(3), size)]
+    game = SettlementInstance(
+        member=["a", "b", "c"],
+        load_kwh=[[1.0, 1.0, 1.0]],
+        retail_price=[1.0],
+        balance_price=[1.0],
+        coalition=[str(group) for group in groups],
+        coalition_member=[[int(i in group) for i in range(3)] for group in groups],
+        coalition_cost=[0.5 if group == (0, 1) else float(len(group)) for group in groups],
+    )
+    with pytest.raises(NotApplicable, match=r"a, b would pay 1.5 less by themselves"):
+        cw.solve(game, method="dual_price")
+    assert cw.solve(game).method == "least_core"
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-16, 5e-13, 5e-10, 1e-3])
+def test_bills_pay_the_grid_to_rounding_however_close_to_balance(gap):
+    game = glove(1.0, -1.0 + gap)
+    for method in (*RULES, "dual_price"):
+        assert bill(game, method).sum() == pytest.approx(game.community_bill, abs=5e-13), method
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -343,6 +429,13 @@ def test_splitting_a_member_in_two_changes_nobodys_bill(method):
     first, second = bill(game, method), bill(split, method)
     np.testing.assert_allclose(second[:4], first[:4], atol=1e-12)
     assert second[4:].sum() == pytest.approx(first[4])
+
+
+def test_appearing_as_buyer_and_seller_changes_every_bill_but_that_at_the_dual_price():
+    game, split = glove(-3, 2, 4), glove(-3, 5, -3, 4)
+    for method, same in (("dual_price", True), ("sdr", False), ("mmr", False), ("bill_sharing", False)):
+        whole, parts = bill(game, method)[1], bill(split, method)[1:3].sum()
+        assert (abs(whole - parts) < 1e-12) == same, method
 
 
 def test_splitting_a_member_changes_the_shapley_value():
@@ -419,6 +512,41 @@ def test_schedule_is_settled_with_what_members_could_do_alone():
     assert settled.decision.bill.sum() == pytest.approx(game.community_bill)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_what_members_bear_besides_bills_counts_alone_and_together(seed):
+    # Content left in store is worth something here, and members leave other contents alone than together.
+    homes = homes_with_batteries(seed, 4, 6).replace(terminal_value=np.full(4, 0.08))
+    solution = cw.solve(homes, criterion="community_cost", method="community_program")
+    alone = cw.solve(homes, criterion="separate_cost")
+    gain = alone.objective - solution.objective
+    private = -homes.terminal_value * solution.decision.soc_kwh[-1]
+    assert private.any()
+    each = [cw.solve(homes.alone(i), criterion="separate_cost").objective for i in range(4)]
+    for game in (settlement_of(solution), settlement_of(solution, alone=np.array(each))):
+        np.testing.assert_allclose(game.alone_bill, np.array(each) - private, atol=1e-7)
+        assert cw.solve(game, method="mmr").decision.saving.sum() == pytest.approx(gain, abs=1e-7)
+    kept = settlement_of(solution, alone=False)
+    np.testing.assert_allclose(kept.alone_bill, kept.separate_bill)
+
+
+def test_members_alone_count_with_their_own_schedule_among_groups():
+    rng = np.random.default_rng(5)
+    net = rng.normal(size=(2, 18)).round(2)
+    plain = SettlementInstance.from_net(net, retail_price=[0.3, 0.2], feed_in_price=[0.05, 0.1])
+    game = plain.replace(alone_cost=plain.separate_bill - np.eye(18)[7] * 5.0)
+    rows = np.eye(18)[[3, 7]]
+    np.testing.assert_allclose(game.cost_of(rows), game.alone_cost[[3, 7]])
+    pair = rows.sum(axis=0, keepdims=True)
+    np.testing.assert_allclose(game.cost_of(pair), plain.cost_of(pair))
+    # Member 8 would rather be alone than in any group.
+    found = most_aggrieved(game, cw.solve(game, method="mmr").decision.bill)
+    assert np.flatnonzero(found.member).tolist() == [7]
+    with pytest.raises(NotApplicable, match="balance_price does not say"):
+        cw.solve(game, method="dual_price")
+    with pytest.raises(NotApplicable, match=r"member 8 would pay .* alone"):
+        cw.solve(game.replace(balance_price=[0.1, 0.1]), method="dual_price")
+
+
 def test_allocation_is_settled_by_what_was_allocated():
     community = cw.load("allocation/three-houses")
     solution = cw.solve(community, method="water_filling")
@@ -436,6 +564,9 @@ def test_allocation_is_settled_by_what_was_allocated():
     )
     with pytest.raises(NotApplicable, match="bill sharing asks nothing"):
         cw.solve(game, method="bill_sharing")
+    weeks = cw.solve(cw.load("allocation/simbench-village"), method="game_theoretic")
+    with pytest.raises(NotApplicable, match=r"both short and long within .* netting='interval'"):
+        settlement_of(weeks, retail_price=0.30, feed_in_price=0.05)
 
 
 def test_wasteful_allocation_is_what_the_whole_could_better():
@@ -462,6 +593,10 @@ def test_wasteful_allocation_is_what_the_whole_could_better():
             "connection is limited",
         ),
         (lambda h, a: settlement_of(h, retail_price=0.3), ValueError, "prices already"),
+        (lambda h, a: settlement_of(h, alone=np.ones(2)), ValueError, r"shape \(2,\)"),
+        (lambda h, a: SettlementInstance.from_net([1.0, 2.0]), InstanceError, r"net_kwh, value shape \(2,\)"),
+        (lambda h, a: SettlementInstance.from_net([["x"]]), InstanceError, "net_kwh: is no array of numbers"),
+        (lambda h, a: most_aggrieved(glove(-1, 2), [1.0]), ValueError, "each of 2 members"),
         (lambda h, a: settlement_of(a), ValueError, "knows no prices"),
         (lambda h, a: settlement_of(cw.solve(glove(-1, 2))), TypeError, "SettlementDecision"),
     ],

@@ -37,11 +37,11 @@ def test_statement_by_hand():
     assert (home.from_members_kwh, home.from_grid_kwh) == pytest.approx((2.0, 1.0))
     assert (roof.bill, roof.received, roof.paid) == pytest.approx((-0.4, 0.4, 0.0))
     assert (home.bill, home.grid_part, home.members_part) == pytest.approx((0.7, 0.3, 0.4))
-    assert (home.separate_bill, home.saving) == pytest.approx((0.9, 0.2))
+    assert (home.separate_bill, home.separate_saving) == pytest.approx((0.9, 0.2))
     # In February all comes from the grid.
     february = frame.loc["2030-02"]
     assert february.bill.tolist() == pytest.approx([0.6, 0.3])
-    assert february.saving.tolist() == pytest.approx([0.0, 0.0])
+    assert february.separate_saving.tolist() == pytest.approx([0.0, 0.0])
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,36 @@ def test_bills_without_prices_have_a_horizon_only():
         statement(decision, "week")
 
 
+def test_periods_are_those_of_the_clock_whatever_the_spelling():
+    times = ["20300131T23:00", "20300201T00:00"]
+    game = SettlementInstance.from_net([[1.0], [2.0]], interval=times, retail_price=[0.3, 0.3])
+    assert statement(decided(game, "mmr"), "month")["period"].tolist() == ["2030-01", "2030-02"]
+    twice = ["2030-10-27T02:00+02:00", "2030-10-27T02:00+01:00"]
+    hours = statement(decided(game.replace(interval=twice), "mmr"), "interval")
+    assert hours["period"].tolist() == twice
+
+
+def test_bills_alone_with_another_schedule_have_no_parts():
+    game = scheduled(3, 3, 4)
+    frame = statement(decided(game, "alone"), "horizon")
+    assert frame[["paid", "grid_part", "members_part"]].isna().all(axis=None)
+    np.testing.assert_allclose(frame["bill"], game.alone_bill)
+
+
+@pytest.mark.parametrize("name", ["settlement/six-homes", "settlement/street-50", "settlement/clock-change-week"])
+def test_shares_of_own_use_are_shares(name):
+    frame = own_use(cw.load(name))
+    shares = frame[["self_consumption", "self_sufficiency"]].fillna(0.0).to_numpy()
+    assert (shares >= 0).all()
+    assert (shares <= 1).all()
+    assert frame["scope"].tolist().count("community") == 1
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2, 4])
 def test_own_use_in_both_scopes(seed):
     game = random_settlement(seed).replace(storage_kwh=None)
     frame = own_use(game)
-    made, used = frame.self_consumption * frame.generation_kwh, frame.self_sufficiency * frame.load_kwh
+    made, used = frame.self_consumption * frame.generation_kwh, frame.self_sufficiency * frame.used_kwh
     # Without storages what is used of one's own generation is what one's own generation supplies.
     np.testing.assert_allclose(made.fillna(0.0), used.fillna(0.0), atol=1e-9)
     community = frame.iloc[-1]
@@ -120,7 +145,7 @@ def test_contribution_rates():
     assert sharing_contribution_rate([[1.0, 1.0], [3.0, 0.0]], [1.0, 2.0]).tolist() == pytest.approx([0.5, 0.5])
     for bad, words in (
         (lambda: sharing_contribution_rate([[1.0]], return_rate=1.5), "rate of return"),
-        (lambda: sharing_contribution_rate([[-1.0]]), "must not be negative"),
+        (lambda: sharing_contribution_rate([[-1.0]]), "numbers of at least 0"),
         (lambda: sharing_contribution_rate([[0.0]]), "nobody contributed"),
     ):
         with pytest.raises(ValueError, match=words):
@@ -165,6 +190,10 @@ def test_streams_have_a_statement_for_each_period():
     ("call", "words"),
     [
         (lambda: settle_stream([], "sdr"), "no block"),
+        (lambda: settle_stream([Block(np.ones(3), 0.3, 0.1)], "alone"), r"block 0 \(all\): net_kwh must have shape"),
+        (lambda: settle_stream([Block(np.full((1, 1), np.nan), 0.3, 0.1)], "alone"), "buying_kwh is nan"),
+        (lambda: settle_stream([Block(np.ones((1, 2)), [0.3] * 3, 0.1)]), "do not fit"),
+        (lambda: settle_stream([Block(np.ones((1, 1)), 0.3, 0.1)], "mmr", compensation=0.1), "knows no compensation"),
         (lambda: settle_stream([Block(np.ones((1, 1)), 0.3, 0.1)], "fair"), "unknown rule 'fair'"),
         (lambda: settle_stream([Block(np.ones((1, 1)), 0.1, 0.3, "May")]), r"block 0 \(May\): interval 0: feed-in"),
         (

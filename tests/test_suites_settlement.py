@@ -131,7 +131,7 @@ def test_own_meters_become_bills(tmp_path):
     ("arguments", "members"),
     [
         (["--from", HOMES, "--tariff", TARIFF, "--time-zone", "Europe/Berlin", "--end", "2013-06-02"], 8),
-        (["--source", "schedule", "--from", "scheduling/two-neighbours", "--groups"], 2),
+        (["--source", "solved", "--from", "scheduling/two-neighbours", "--groups"], 2),
     ],
 )
 def test_command_makes_settlements(arguments, members, tmp_path, monkeypatch, capsys):

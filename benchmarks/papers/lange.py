@@ -187,7 +187,7 @@ def _who_gains_note(found: Evidence) -> str:
         f"consumer_saving: of the bills of the {found.settled.paying} members who would pay alone, against each alone "
         "at its best; saving_to_no_storage: the same against a meter each with storages idle. gain_of_consumers and of "
         f"others: {found.instance.currency} a day, against each alone at its best. worse_off: members who pay more "
-        "than alone. sellers_share: of the gain, to members who give more than they take; – without a gain. Gini: of "
+        "than alone. net_sellers_share: of the gain, to members who give more than they take; – without one. Gini: of "
         "savings; – where somebody loses. Prices are weighted by energy; buy_price_range: between the hours of the "
         "day. The sliding horizon is settled with the first of its noisy forecasts."
     )

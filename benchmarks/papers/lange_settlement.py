@@ -193,7 +193,7 @@ def saved(reference: np.ndarray, bill: np.ndarray) -> float:
 def _who_gains(given: SettlementInstance, decision: SettlementDecision, untouched: np.ndarray) -> dict[str, Any]:
     """Savings against each alone at its best, and against each alone with its storages idle."""
     criteria = {each.name: each.value for each in PROBLEM.criteria}
-    names = ("worst_saving", "sellers_share", "gini")
+    names = ("worst_saving", "net_sellers_share", "gini")
     paying = given.alone_bill > 0
     slack = TOLERANCE * worth(given)
     found = {name: criteria[name](given, decision) for name in names}

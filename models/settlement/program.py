@@ -100,7 +100,8 @@ def build_least_core(
     settled : mapping of tuple of int to float, optional
         What each settled group pays, exactly.
     nearest : (float, sequence of float), optional
-        An excess that need not be undercut, and bills: the ones nearest to these are sought then.
+        An excess that need not be undercut, and bills: the ones nearest to these are sought then, each member's
+        difference counting in parts of its own bill.
 
     Returns
     -------
@@ -136,11 +137,7 @@ def build_least_core(
     if nearest is not None:
         model.excess.fix(nearest[0])
 
-        # Of all bills with that excess, those nearest to given ones.
-        @model.Objective(sense=pyo.minimize)
-        def distance(m: pyo.ConcreteModel) -> object:
-            return sum((m.bill[i] - float(nearest[1][i])) ** 2 for i in m.member)
-
+        _state_distance(model, nearest[1])
         return model
 
     # The greatest excess is as small as can be.
@@ -149,6 +146,29 @@ def build_least_core(
         return m.excess
 
     return model
+
+
+def _state_distance(model: pyo.ConcreteModel, near: Sequence[float]) -> None:
+    """Of all bills with the excess that is fixed, seek those nearest to given ones."""
+    import pyomo.environ as pyo
+
+    size = [max(abs(float(one)), 1e-9) for one in near]
+    model.off = pyo.Var(model.member, domain=pyo.NonNegativeReals)
+
+    # A bill is off by what it is above,
+    @model.Constraint(model.member)
+    def above_is_off(m: pyo.ConcreteModel, i: int) -> object:
+        return m.off[i] >= (m.bill[i] - float(near[i])) / size[i]
+
+    # or below.
+    @model.Constraint(model.member)
+    def below_is_off(m: pyo.ConcreteModel, i: int) -> object:
+        return m.off[i] >= (float(near[i]) - m.bill[i]) / size[i]
+
+    # All are off as little as can be, each in parts of its bill.
+    @model.Objective(sense=pyo.minimize)
+    def distance(m: pyo.ConcreteModel) -> object:
+        return sum(m.off[i] for i in m.member)
 
 
 def build_most_aggrieved(instance: SettlementInstance, bill: Sequence[float], scale: float) -> pyo.ConcreteModel:

@@ -56,7 +56,11 @@ def violations(instance: SettlementInstance, decision: SettlementDecision) -> li
         rule = "one price is given without the other"
         given = float(decision.buy_price is not None), float(decision.sell_price is not None)
         found.append(Violation(rule, "community", *given, "price"))
-    elif decision.buy_price is not None and shared:
+    elif not shared:
+        for i in np.flatnonzero(np.abs(decision.bill - instance.alone_bill) > slack):
+            rule = "bill is not what its own meter asks for"
+            found.append(Violation(rule, str(instance.member[i]), decision.bill[i], instance.alone_bill[i], "currency"))
+    elif decision.buy_price is not None:
         expected = interval_bills(instance, decision.buy_price, decision.sell_price).sum(axis=0)
         for i in np.flatnonzero(np.abs(decision.bill - expected) > slack):
             rule = "bill does not follow from the prices"
@@ -121,6 +125,13 @@ def shapley_distance(instance: SettlementInstance, decision: SettlementDecision)
     return 0.5 * float(np.abs(decision.bill - shapley_by_dividends(instance.coalition_costs)).sum())
 
 
+def _lost(instance: SettlementInstance) -> float:
+    """Half of what the dispatch costs above the least: by so much any bills miss the Shapley value."""
+    if not instance.enumerable:
+        return 0.0
+    return 0.5 * max(0.0, instance.community_bill - float(instance.coalition_costs[-1]))
+
+
 def worst_saving(instance: SettlementInstance, decision: SettlementDecision) -> float:
     """What the member who gains least pays less than alone; negative where somebody would do better alone."""
     return float(decision.saving.min())
@@ -134,6 +145,20 @@ def consumer_saving(instance: SettlementInstance, decision: SettlementDecision) 
 
 
 def sellers_share(instance: SettlementInstance, decision: SettlementDecision) -> float:
+    """Share of what sharing saves, interval by interval, that sellers get above the feed-in price.
+
+    NaN without prices, with a meter for each, or where nothing is shared.
+    """
+    bill = decision.interval_bill
+    gain = float((instance.retail_price - instance.feed_in_price) @ instance.inside_kwh)
+    if bill is None or decision.meters == "separate" or gain <= TOLERANCE * worth(instance):
+        return math.nan
+    sold = np.maximum(-instance.net_kwh, 0.0)
+    got = np.where(sold > 0, -bill - instance.feed_in_price[:, None] * sold, 0.0)
+    return float(got.sum()) / gain
+
+
+def net_sellers_share(instance: SettlementInstance, decision: SettlementDecision) -> float:
     """Share of the community's gain that goes to members who sell more than they buy; NaN without a gain."""
     gain = float(decision.saving.sum())
     if gain <= TOLERANCE * worth(instance):
@@ -223,7 +248,7 @@ PROBLEM = Problem(
             "min",
             shapley_distance,
             _scale,
-            lambda i, p: 0.0,
+            lambda i, p: _lost(i),
             partial=True,
         ),
         Criterion(
@@ -246,7 +271,14 @@ PROBLEM = Problem(
             lambda i, p: (float(i.alone_bill.sum()) - community_bound(i, p)) / len(i.member),
         ),
         _described("consumer_saving", "share saved by those who would pay alone", "1", "max", consumer_saving),
-        _described("sellers_share", "share of the gain that goes to net sellers", "1", "max", sellers_share),
+        _described("sellers_share", "share of the gain of sharing that sellers get", "1", "max", sellers_share),
+        _described(
+            "net_sellers_share",
+            "share of the gain of members who sell more than they buy",
+            "1",
+            "max",
+            net_sellers_share,
+        ),
         _described("gini", "Gini coefficient of the members' savings", "1", "min", _spread(gini)),
         _described("jain", "Jain's index of the members' savings", "1", "max", _spread(jain)),
         _described(

@@ -8,6 +8,7 @@ Source: Lange, section "MLA-based bill estimation".
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,8 +17,7 @@ import pandas as pd
 from .decision import SettlementDecision
 
 Period = Literal["interval", "day", "month", "year", "horizon"]
-LETTERS = {"day": 10, "month": 7, "year": 4}
-"""How many letters of an ISO 8601 label name the period."""
+FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 
 def statement(decision: SettlementDecision, period: Period = "month") -> pd.DataFrame:
@@ -40,9 +40,10 @@ def statement(decision: SettlementDecision, period: Period = "month") -> pd.Data
     pandas.DataFrame
         Columns ``period``, ``member``, ``load_kwh``, ``generation_kwh``, ``own_use_kwh``, ``from_members_kwh``,
         ``from_grid_kwh``, ``to_members_kwh``, ``to_grid_kwh``, ``paid``, ``received``, ``bill`` (paid less received),
-        ``grid_part``, ``members_part``, ``separate_bill`` (the same dispatch behind a meter of its own) and ``saving``
-        against that, all in the instance's currency. Where bills do not come from prices only ``"horizon"`` is known,
-        and what is paid and received is NaN.
+        ``grid_part``, ``members_part``, ``separate_bill`` (the same dispatch behind a meter of its own) and
+        ``separate_saving`` against that, all in the instance's currency. Where bills do not come from prices only
+        ``"horizon"`` is known, and what is paid and received is NaN; so are the parts of bills alone with another
+        schedule than the energies are of.
 
     Raises
     ------
@@ -56,7 +57,8 @@ def statement(decision: SettlementDecision, period: Period = "month") -> pd.Data
         raise ValueError(f"these bills have no prices, so a {period} has none; ask for period='horizon'")
     given = decision.instance
     names = _periods(given.interval, period)
-    order, where = np.unique(names, return_inverse=True)
+    # In the order of time: of an hour that the clock shows twice, the first one first.
+    where, order = pd.factorize(names)
 
     def summed(values: np.ndarray) -> np.ndarray:
         found = np.zeros((len(order), len(given.member)))
@@ -72,10 +74,12 @@ def statement(decision: SettlementDecision, period: Period = "month") -> pd.Data
     columns["paid"] = unknown if bill is None else summed(np.where(given.net_kwh > 0, bill, 0.0))
     columns["received"] = unknown if bill is None else summed(np.where(given.net_kwh < 0, -bill, 0.0))
     columns["bill"] = total
-    columns["grid_part"] = summed(grid)
+    # Alone with another schedule, other energies have flowed than these.
+    elsewhere = decision.meters == "separate" and given.redispatched
+    columns["grid_part"] = unknown if elsewhere else summed(grid)
     columns["members_part"] = total - columns["grid_part"]
     alone = summed(given.retail_price[:, None] * need - given.feed_in_price[:, None] * left)
-    columns["separate_bill"], columns["saving"] = alone, alone - total
+    columns["separate_bill"], columns["separate_saving"] = alone, alone - total
     frame = pd.DataFrame(
         {"period": np.repeat(order, len(given.member)), "member": np.tile(given.member, len(order))}
         | {name: values.ravel() for name, values in columns.items()}
@@ -84,9 +88,12 @@ def statement(decision: SettlementDecision, period: Period = "month") -> pd.Data
 
 
 def _periods(interval: np.ndarray, period: Period) -> np.ndarray:
+    """Period of each interval, by the clock that its label was read off."""
     if period == "horizon":
-        return np.full(len(interval), "all")
-    return np.array([str(label)[: LETTERS.get(period)] for label in interval])
+        return np.full(len(interval), "all", dtype=object)
+    if period == "interval":
+        return interval
+    return np.array([datetime.fromisoformat(str(label)).strftime(FORMATS[period]) for label in interval], dtype=object)
 
 
 def _energies(decision: SettlementDecision) -> dict[str, np.ndarray]:

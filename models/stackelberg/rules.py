@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from ..problem import Problem
+from .operator import OPERATOR
+from .sellers import SELLERS
 
-PROBLEMS: tuple[Problem, ...] = ()
+PROBLEMS: tuple[Problem, ...] = (OPERATOR, SELLERS)

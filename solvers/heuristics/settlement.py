@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...instances.errors import NotApplicable
-from ...instances.settlement import SettlementInstance
+from ...instances.settlement import MATCH, SettlementInstance
 from ...models.settlement.decision import SettlementDecision
-from ..kernels.internal_prices import bill_sharing_prices, edge_cases, mmr_prices, sdr_prices
+from ..kernels.internal_prices import ROUNDING, bill_sharing_prices, edge_cases, mmr_prices, sdr_prices
 from ..method import Answer
 from ..settlements import settle_at
 
@@ -27,7 +27,7 @@ def supply_demand_ratio(instance: SettlementInstance, compensation: float) -> An
         For a compensation that is not between 0 and what the grid's prices differ by in some interval.
     """
     room = instance.retail_price - instance.feed_in_price
-    wrong = np.flatnonzero(~((compensation >= 0) & (compensation <= room)))
+    wrong = np.flatnonzero(~((compensation >= 0) & (compensation <= room + ROUNDING * np.abs(instance.retail_price))))
     if wrong.size:
         t = wrong[0]
         raise NotApplicable(f"interval {instance.interval[t]}: compensation {compensation:g} outside [0, {room[t]:g}]")
@@ -48,19 +48,29 @@ def bill_sharing(instance: SettlementInstance) -> Answer:
         raise NotApplicable("bill sharing asks nothing for what is shared, so an allocation has nothing to settle")
     buy, sell = bill_sharing_prices(instance.net_kwh.T, instance.retail_price, instance.feed_in_price)
     ones = np.ones(len(instance.interval))
-    notes = []
-    if buy < instance.feed_in_price.min() or buy > instance.retail_price.max() or sell < instance.feed_in_price.min():
-        low, high = instance.feed_in_price.min(), instance.retail_price.max()
-        notes.append(f"prices leave the grid's bracket [{low:g}, {high:g}]: buying {buy:g}, selling {sell:g}")
-    if not instance.buying_kwh.any() or not instance.selling_kwh.any():
-        side = "buys" if not instance.buying_kwh.any() else "sells"
-        notes.append(f"nobody {side} over the horizon: that price is nominally 0")
+    bought, sold = instance.buying_kwh > 0, instance.selling_kwh > 0
+    notes = [f"nobody {side} over the horizon: that price is nominally 0" for side in _missing(bought, sold)]
+    outside = bought & ((buy > instance.retail_price) | (buy < instance.feed_in_price))
+    outside |= sold & ((sell < instance.feed_in_price) | (sell > instance.retail_price))
+    if outside.any():
+        t = int(outside.argmax())
+        low, high = instance.feed_in_price[t], instance.retail_price[t]
+        count = int(outside.sum())
+        where = f"{count} interval{'s' * (count > 1)}, the first {instance.interval[t]}"
+        notes.append(f"prices leave the grid's bracket: {where} [{low:g}, {high:g}]: buying {buy:g}, selling {sell:g}")
     return settle_at(instance, buy * ones, sell * ones, notes=tuple(notes))
+
+
+def _missing(bought: np.ndarray, sold: np.ndarray) -> list[str]:
+    return [side for side, some in (("buys", bought), ("sells", sold)) if not some.any()]
 
 
 def each_alone(instance: SettlementInstance) -> SettlementDecision:
     """What each member pays behind a meter of its own, with its own dispatch where that is known: no sharing."""
     own = instance.redispatched
+    together, here = float(instance.alone_bill.sum()), instance.community_bill
+    if together < here - MATCH * float(np.abs(instance.alone_bill).sum()):
+        raise NotApplicable(f"all alone would pay {together:g}, less than this dispatch costs together ({here:g})")
     return SettlementDecision(
         instance=instance,
         bill=instance.alone_bill,

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from .internal_prices import traded as traded
     from .level_path import SupplyPath as SupplyPath
     from .level_path import supply_path as supply_path
+    from .operator_pricing import OperatorPricing as OperatorPricing
+    from .operator_pricing import operator_prices_log as operator_prices_log
+    from .operator_pricing import operator_prices_quadratic as operator_prices_quadratic
+    from .seller_prices import buyers_choice as buyers_choice
+    from .seller_prices import edgeworth_distribution as edgeworth_distribution
+    from .seller_prices import price_equilibrium as price_equilibrium
+    from .seller_prices import procurement_prices as procurement_prices
     from .water_level import fill_to_level as fill_to_level
     from .water_level import water_filling as water_filling
     from .water_level import weighted_max_min as weighted_max_min
@@ -34,6 +41,13 @@ else:
         "battery_schedules": "battery",
         "SupplyPath": "level_path",
         "bill_sharing_prices": "internal_prices",
+        "OperatorPricing": "operator_pricing",
+        "operator_prices_log": "operator_pricing",
+        "operator_prices_quadratic": "operator_pricing",
+        "buyers_choice": "seller_prices",
+        "edgeworth_distribution": "seller_prices",
+        "price_equilibrium": "seller_prices",
+        "procurement_prices": "seller_prices",
         "bills": "internal_prices",
         "dual_prices": "internal_prices",
         "mmr_prices": "internal_prices",

@@ -40,7 +40,7 @@ def sdr_prices(
 ) -> Pair:
     """Prices by the supply and demand ratio r = S / B.
 
-    The inverse of the selling price falls linearly in r from λb (nobody sells) to λs (r = 1); where more is sold than
+    The inverse of the selling price is linear in r, from 1/λb (nobody sells) to 1/λs (r = 1); where more is sold than
     bought, both prices are the feed-in price. A compensation κ for sharing raises the selling price at r = 1.
 
     Parameters
@@ -64,16 +64,17 @@ def sdr_prices(
         For an energy below 0, a feed-in price above the retail price, or a compensation outside its interval; each
         names the interval.
     """
-    buying, selling, retail, feed_in = _checked(buying_kwh, selling_kwh, retail_price, feed_in_price)
+    buying, selling, retail, feed_in = checked_trades(buying_kwh, selling_kwh, retail_price, feed_in_price)
     extra = np.broadcast_to(np.asarray(compensation, dtype=float), buying.shape)
-    wrong = ~((extra >= 0) & (extra <= retail - feed_in))
+    # 0.3 - 0.2 is not 0.1: a compensation of the whole difference may be above it by its rounding.
+    wrong = ~((extra >= 0) & (extra <= retail - feed_in + ROUNDING * np.abs(retail)))
     if wrong.any():
         t = int(wrong.argmax())
         raise ValueError(
             f"interval {t}: compensation {extra[t]:g} lies outside [0, {retail[t] - feed_in[t]:g}], "
             "which is [0, retail price - feed-in price]"
         )
-    floor, spread = feed_in + extra, retail - feed_in - extra
+    floor, spread = np.minimum(feed_in + extra, retail), np.maximum(retail - feed_in - extra, 0.0)
     short = selling <= buying
     some = np.where(buying > 0, buying, 1.0)
     r = np.where(short, selling / some, 1.0)
@@ -111,7 +112,7 @@ def mmr_prices(buying_kwh: Any, selling_kwh: Any, retail_price: Any, feed_in_pri
     ValueError
         As of :func:`sdr_prices`.
     """
-    buying, selling, retail, feed_in = _checked(buying_kwh, selling_kwh, retail_price, feed_in_price)
+    buying, selling, retail, feed_in = checked_trades(buying_kwh, selling_kwh, retail_price, feed_in_price)
     middle = 0.5 * (retail + feed_in)
     inside = np.minimum(buying, selling)
     from_grid = (buying - inside) / np.where(buying > 0, buying, 1.0)
@@ -142,7 +143,7 @@ def dual_prices(
     ValueError
         As of :func:`sdr_prices`, and for a share outside [0, 1].
     """
-    buying, selling, retail, feed_in = _checked(buying_kwh, selling_kwh, retail_price, feed_in_price)
+    buying, selling, retail, feed_in = checked_trades(buying_kwh, selling_kwh, retail_price, feed_in_price)
     if not 0.0 <= balanced <= 1.0:
         raise ValueError(f"balanced must lie in [0, 1], not {balanced:g}")
     between = feed_in + balanced * (retail - feed_in)
@@ -176,7 +177,7 @@ def bill_sharing_prices(net_kwh: Any, retail_price: Any, feed_in_price: Any) -> 
     """
     net = _net(net_kwh)
     buying, selling = traded(net)
-    buying, selling, retail, feed_in = _checked(buying, selling, retail_price, feed_in_price)
+    buying, selling, retail, feed_in = checked_trades(buying, selling, retail_price, feed_in_price)
     total = buying - selling
     bought, sold = buying.sum(), selling.sum()
     paid, received = (retail * np.maximum(total, 0.0)).sum(), (feed_in * np.maximum(-total, 0.0)).sum()
@@ -257,7 +258,7 @@ def _net(net_kwh: Any) -> np.ndarray:
     net = np.require(net_kwh, dtype=float, requirements=["C"])
     if net.ndim != 2:
         raise ValueError(f"net_kwh must have shape (members, intervals), not {net.shape}")
-    # Numba takes a read-only array for another type; a view of it is enough, since no pass writes to it.
+    # Numba takes a read-only array for another type, for which it would compile a second time.
     return net if net.flags.writeable else net.copy()
 
 
@@ -268,7 +269,8 @@ def _prices(price: Any, net: np.ndarray) -> np.ndarray:
         raise ValueError(f"{np.size(price)} prices do not fit {net.shape[1]} intervals of net_kwh") from error
 
 
-def _checked(buying: Any, selling: Any, retail: Any, feed_in: Any) -> tuple[np.ndarray, ...]:
+def checked_trades(buying: Any, selling: Any, retail: Any, feed_in: Any) -> tuple[np.ndarray, ...]:
+    """Energies and prices as arrays of one shape, (T,) each; see :func:`sdr_prices` for what is refused."""
     arrays = [np.atleast_1d(np.asarray(values, dtype=float)) for values in (buying, selling, retail, feed_in)]
     try:
         bought, sold, high, low = np.broadcast_arrays(*arrays)
@@ -280,7 +282,12 @@ def _checked(buying: Any, selling: Any, retail: Any, feed_in: Any) -> tuple[np.n
         if wrong.any():
             t = int(wrong.argmax())
             raise ValueError(f"interval {t}: {name} is {values[t]:g}; it must be a number of at least 0")
-    wrong = ~((low <= high) & np.isfinite(low) & np.isfinite(high))
+    for name, values in (("retail price", high), ("feed-in price", low)):
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            t = int(wrong.argmax())
+            raise ValueError(f"interval {t}: the {name} is {values[t]:g}; it must be a finite number")
+    wrong = ~(low <= high)
     if wrong.any():
         t = int(wrong.argmax())
         raise ValueError(f"interval {t}: feed-in price {low[t]:g} must not be above the retail price {high[t]:g}")
