@@ -124,6 +124,16 @@ def dantzig_wolfe(instance: SchedulingInstance, *, time_limit_s: float | None = 
     return run_dantzig_wolfe(instance, time_limit_s=time_limit_s)
 
 
+@method("scheduling", kind="kernel")
+def exchange_admm(
+    instance: SchedulingInstance, *, rounds: int = 200, gap: float = 1e-3, time_limit_s: float | None = None
+) -> Answer:
+    """Members who see a price and the mean imbalance only (exchange ADMM), for rounds= or to a certified gap=."""
+    from .exchange_admm import run_exchange_admm
+
+    return run_exchange_admm(instance, rounds=rounds, gap=gap, time_limit_s=time_limit_s)
+
+
 @method("scheduling", kind="kernel", exact_for={"community_cost"})
 def interior_point(instance: SchedulingInstance, *, time_limit_s: float | None = None) -> Answer:
     """Prices for any number of members by an interior-point method of our own, proved by the battery kernel."""

@@ -17,6 +17,8 @@ from commonwatt.solvers.price_takers import PriceTakers
 from commonwatt.solvers.scheduling_arrays import run_central
 from makers_scheduling import random_scheduling, simple_homes
 
+import commonwatt as cw
+
 SCALE = next(one for one in PROBLEM.criteria if one.name == "community_cost").scale
 
 
@@ -210,7 +212,19 @@ def test_exchange_admm_proves_its_gap():
     rounds = answer.logs["rounds"]
     # Relative gaps jump where a net cost is about 0, so that progress is measured in currency.
     width = rounds["cost"].cummin() - rounds["bound"].cummax()
-    assert width.iloc[-1] < 0.5 * width.iloc[0]
-    assert (cost - bound) / max(abs(cost), abs(bound)) == pytest.approx(rounds["gap"].iloc[-1], abs=1e-6)
+    assert width.iloc[-1] < 0.1 * width.iloc[0]
+    # A schedule charges and discharges no storage at once, which mixed plans may: it costs no more than they do.
+    assert (cost - bound) / max(abs(cost), abs(bound)) <= rounds["gap"].iloc[-1] + 1e-6
     with pytest.raises(NotApplicable, match="demand charge"):
         run_exchange_admm(instance.replace(demand_charge=1.0))
+
+
+def test_exchange_admm_comes_near_the_least_cost():
+    street = cw.load("scheduling/street-50")
+    solution = cw.solve(street, method="exchange_admm(rounds=200)")
+    assert solution.report.ok
+    assert 0.0 <= solution.gap < 0.05
+    closer = cw.solve(street, method="exchange_admm(rounds=600)")
+    assert closer.objective < solution.objective
+    india = cw.solve(cw.load("scheduling/india-240"), method="exchange_admm")
+    assert india.gap <= 1e-3
