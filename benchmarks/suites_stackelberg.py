@@ -88,7 +88,7 @@ def welfare_section(out: Path, names: tuple[str, ...]) -> Section:
             row = {one: criteria[one].value(instance, decision) for one in SPLIT}
             ends = {"buy_price": float(decision.buy_price[0]), "sell_price": float(decision.sell_price[0])}
             prices[chosen.label] = ends["buy_price"], ends["sell_price"]
-            rows.append({"method": chosen.label} | ends | row)
+            rows.append({"method": chosen.label, **ends, **row})
         frame = pd.DataFrame(rows)
         caption = f"{name}: prices, and who keeps what of the gain of trading"
         note = (
