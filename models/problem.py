@@ -95,6 +95,13 @@ class Criterion:
         return math.isnan(second) or self.sign * (second - first) > 0
 
 
+def described(
+    name: str, title: str, unit: str, sense: Literal["max", "min"], value: Callable[[Any, Any], float]
+) -> Criterion:
+    """A criterion that is shown and not bounded, so that no size of it is needed."""
+    return Criterion(name, title, unit, sense, value, lambda instance: 1.0)
+
+
 @dataclass(frozen=True)
 class Problem:
     """Everything about a problem that knows neither program nor solver.

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...instances.scheduling import SchedulingInstance
-from ..problem import TOLERANCE, Criterion, Problem, Violation
+from ..problem import TOLERANCE, Criterion, Problem, Violation, described
 from .bounds import (
     Tariff,
     comfort_cost,
@@ -238,13 +238,6 @@ def _tiny() -> SchedulingInstance:
     )
 
 
-def _described(
-    name: str, title: str, unit: str, sense: str, value: Callable[[SchedulingInstance, SchedulingDecision], float]
-) -> Criterion:
-    """A criterion that is shown and not bounded."""
-    return Criterion(name, title, unit, sense, value, lambda instance: 1.0)  # type: ignore[arg-type]
-
-
 PROBLEM = Problem(
     name="scheduling",
     title="when to charge, shift and import, on a sliding horizon?",
@@ -293,20 +286,20 @@ PROBLEM = Problem(
             lambda i: 1e-3 * i.dt_h,
             _least_waiting,
         ),
-        _described("peak_kw", "greatest import power of the community", "kW", "min", peak_kw),
-        _described("self_sufficiency", "share of consumption not imported", "1", "max", self_sufficiency),
-        _described("self_consumption", "share of generation used in the community", "1", "max", self_consumption),
-        _described(
+        described("peak_kw", "greatest import power of the community", "kW", "min", peak_kw),
+        described("self_sufficiency", "share of consumption not imported", "1", "max", self_sufficiency),
+        described("self_consumption", "share of generation used in the community", "1", "max", self_consumption),
+        described(
             "throughput_kwh", "energy discharged from storages", "kWh", "min", lambda i, d: float(d.discharge_kwh.sum())
         ),
-        _described(
+        described(
             "unserved_kwh",
             "load curtailed or left unserved",
             "kWh",
             "min",
             lambda i, d: float(d.curtailed_kwh.sum() + d.lost_kwh.sum()),
         ),
-        _described("emissions_kg", "emissions of imported energy", "kg", "min", emissions_kg),
+        described("emissions_kg", "emissions of imported energy", "kg", "min", emissions_kg),
     ),
     tiny=_tiny,
 )

@@ -18,7 +18,6 @@ Source: Liu et al., IEEE TPWRS 32(5), 2017; the social optimum as a yardstick, a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,7 +27,7 @@ from ...instances.fields import Array, array
 from ...instances.record import Decision
 from ...instances.responsive import ResponsiveInstance, tiny_responsive
 from ...instances.scheduling import PRICE
-from ..problem import TOLERANCE, Criterion, Problem, Violation
+from ..problem import TOLERANCE, Criterion, Problem, Violation, described
 from .response import (
     alone_cost,
     best_response,
@@ -247,13 +246,6 @@ def _grid_bill(instance: ResponsiveInstance, decision: ResponsiveDecision) -> fl
     return float(instance.grid_cost((decision.load_kwh - instance.generation_kwh).sum(axis=1)).sum())
 
 
-def _described(
-    name: str, title: str, unit: str, sense: str, value: Callable[[ResponsiveInstance, ResponsiveDecision], float]
-) -> Criterion:
-    """A criterion that is shown and not bounded."""
-    return Criterion(name, title, unit, sense, value, lambda instance: 1.0)  # type: ignore[arg-type]
-
-
 RESPONSIVE = Problem(
     name="settlement.responsive",
     title="which internal prices do loads and the rule of supply and demand settle on?",
@@ -282,16 +274,16 @@ RESPONSIVE = Problem(
             lambda i: 1.0,
             lambda i, p: 0.0,
         ),
-        _described("share_of_gain", "share of the gain over members alone", "1", "max", share_of_gain),
-        _described("grid_bill", "what the grid is paid", "currency", "min", _grid_bill),
-        _described(
+        described("share_of_gain", "share of the gain over members alone", "1", "max", share_of_gain),
+        described("grid_bill", "what the grid is paid", "currency", "min", _grid_bill),
+        described(
             "discomfort",
             "what all bear by using other than wanted",
             "currency",
             "min",
             lambda i, d: float(discomfort_cost(i, d.load_kwh).sum()),
         ),
-        _described(
+        described(
             "worst_saving", "what the member who gains least saves against alone", "currency", "max", worst_saving
         ),
     ),

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...instances.settlement import SettlementInstance, subset_sums, tiny_settlement
 from ..fairness import gini, jain
-from ..problem import TOLERANCE, Criterion, Problem, Violation
+from ..problem import TOLERANCE, Criterion, Problem, Violation, described
 from .bounds import community_bound, core_bound, excess_bound
 from .decision import SettlementDecision, SettlementPrices, interval_bills
 from .responsive import RESPONSIVE
@@ -204,13 +204,6 @@ def _certificate(
     return found if math.isnan(excess) else found | {"core_excess": (excess - core_bound(instance, prices)) / scale}
 
 
-def _described(
-    name: str, title: str, unit: str, sense: str, value: Callable[[SettlementInstance, SettlementDecision], float]
-) -> Criterion:
-    """A criterion that is shown and not bounded."""
-    return Criterion(name, title, unit, sense, value, lambda instance: 1.0)  # type: ignore[arg-type]
-
-
 PROBLEM = Problem(
     name="settlement",
     title="at which internal price, and who pays what?",
@@ -270,20 +263,18 @@ PROBLEM = Problem(
             _scale,
             lambda i, p: (float(i.alone_bill.sum()) - community_bound(i, p)) / len(i.member),
         ),
-        _described("consumer_saving", "share saved by those who would pay alone", "1", "max", consumer_saving),
-        _described("sellers_share", "share of the gain of sharing that sellers get", "1", "max", sellers_share),
-        _described(
+        described("consumer_saving", "share saved by those who would pay alone", "1", "max", consumer_saving),
+        described("sellers_share", "share of the gain of sharing that sellers get", "1", "max", sellers_share),
+        described(
             "net_sellers_share",
             "share of the gain of members who sell more than they buy",
             "1",
             "max",
             net_sellers_share,
         ),
-        _described("gini", "Gini coefficient of the members' savings", "1", "min", _spread(gini)),
-        _described("jain", "Jain's index of the members' savings", "1", "max", _spread(jain)),
-        _described(
-            "bracket_breach", "how far a price leaves the grid's bracket", "currency/kWh", "min", bracket_breach
-        ),
+        described("gini", "Gini coefficient of the members' savings", "1", "min", _spread(gini)),
+        described("jain", "Jain's index of the members' savings", "1", "max", _spread(jain)),
+        described("bracket_breach", "how far a price leaves the grid's bracket", "currency/kWh", "min", bracket_breach),
     ),
     tiny=tiny_settlement,
 )

@@ -13,7 +13,6 @@ Source: Liu, Yu, Wang, Wang, IEEE TII 13(3), 2017; the bound and the comparison 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,7 +22,7 @@ from ...instances.fields import Array, array
 from ...instances.operator import OperatorInstance, tiny_operator
 from ...instances.record import Decision
 from ...instances.scheduling import PRICE
-from ..problem import TOLERANCE, Criterion, Problem, Violation
+from ..problem import TOLERANCE, Criterion, Problem, Violation, described
 from .operator_bound import bound_at, interval_bound, pieces_of
 from .operator_response import alone, greatest_gain, leader_profit, payoff, regret
 
@@ -168,13 +167,6 @@ def _scale(instance: OperatorInstance) -> float:
     return 1e-3 * spread or 1e-6 * float(money_size(instance).sum()) or 1.0
 
 
-def _described(
-    name: str, title: str, unit: str, sense: str, value: Callable[[OperatorInstance, OperatorDecision], float]
-) -> Criterion:
-    """A criterion that is shown and not bounded."""
-    return Criterion(name, title, unit, sense, value, lambda instance: 1.0)  # type: ignore[arg-type]
-
-
 OPERATOR = Problem(
     name="stackelberg.operator",
     title="which prices should an operator set for members who answer them?",
@@ -185,10 +177,10 @@ OPERATOR = Problem(
     violations=violations,
     criteria=(
         Criterion("profit", "what the operator keeps", "currency", "max", profit, _scale, profit_bound),
-        _described("followers_gain", "what members gain over the grid's prices", "currency", "max", followers_gain),
-        _described("total_gain", "what operator and members gain over members alone", "currency", "max", total_gain),
-        _described("share_lost", "share of the gain at competitive prices that is lost", "1", "min", share_lost),
-        _described(
+        described("followers_gain", "what members gain over the grid's prices", "currency", "max", followers_gain),
+        described("total_gain", "what operator and members gain over members alone", "currency", "max", total_gain),
+        described("share_lost", "share of the gain at competitive prices that is lost", "1", "min", share_lost),
+        described(
             "followers_epsilon", "the most that a member forgoes at the prices", "currency", "min", followers_epsilon
         ),
     ),

@@ -19,9 +19,8 @@ Source: Paudel et al., IEEE TIE 66(8), 2019, restated with divisible demand; the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,7 +28,7 @@ from ...instances.fields import Array, array
 from ...instances.record import Decision
 from ...instances.scheduling import PRICE
 from ...instances.sellers import SellersInstance, tiny_sellers
-from ..problem import TOLERANCE, Criterion, Problem, Violation
+from ..problem import TOLERANCE, Criterion, Problem, Violation, described
 from .competition import buyers_regret, deviation_gain, least_social_cost
 
 FOLLOWERS = 1e-7
@@ -212,17 +211,6 @@ def _regret(instance: SellersInstance, decision: SellersDecision) -> float:
     return float(buyers_regret(instance, decision.price, decision.sold_kwh, decision.grid_kwh).sum())
 
 
-def _described(
-    name: str,
-    title: str,
-    unit: str,
-    sense: Literal["max", "min"],
-    value: Callable[[SellersInstance, SellersDecision], float],
-) -> Criterion:
-    """A criterion that is shown and not bounded."""
-    return Criterion(name, title, unit, sense, value, lambda instance: 1.0)
-
-
 SELLERS = Problem(
     name="stackelberg.sellers",
     title="which prices do sellers set for buyers who choose among them?",
@@ -251,10 +239,10 @@ SELLERS = Problem(
             social_bound,
             _certificate,
         ),
-        _described("buyers_cost", "what buyers pay, and bear of congestion", "currency", "min", buyers_cost),
-        _described("sellers_profit", "what sellers earn above what they forgo", "currency", "max", sellers_profit),
-        _described("price_of_anarchy", "social cost over the least there is", "1", "min", price_of_anarchy),
-        _described("regret", "what buyers could save by choosing others", "currency", "min", _regret),
+        described("buyers_cost", "what buyers pay, and bear of congestion", "currency", "min", buyers_cost),
+        described("sellers_profit", "what sellers earn above what they forgo", "currency", "max", sellers_profit),
+        described("price_of_anarchy", "social cost over the least there is", "1", "min", price_of_anarchy),
+        described("regret", "what buyers could save by choosing others", "currency", "min", _regret),
     ),
     tiny=tiny_sellers,
 )
