@@ -17,14 +17,11 @@ from .kernels.internal_prices import edge_cases, sdr_prices
 from .kernels.response import best_response
 from .method import Answer
 from .program_runs import Watch, timed
-from .programs import Outcome, solve_cvxpy
+from .programs import TIGHT_CONES, Outcome, solve_cvxpy
 from .settlements import MEANING
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TIGHT = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
-"""Energies are judged to 1e-9, costs to 1e-6; Clarabel's own 1e-8 leaves gaps of up to 4e-6 on small instances."""
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -156,7 +153,7 @@ def run_social_program(instance: ResponsiveInstance, *, time_limit_s: float | No
     """
     watch = Watch.start(time_limit_s)
     program, build_seconds = timed(lambda: build_social_program(instance))
-    outcome = solve_cvxpy(program.problem, time_limit_s=watch.left(), **TIGHT)
+    outcome = solve_cvxpy(program.problem, time_limit_s=watch.left(), **TIGHT_CONES)
     if not outcome.has_solution:
         raise NotApplicable(f"the solver stopped ({outcome.status}) before it had a point; allow more time")
     return replace(_read(instance, program, outcome), build_seconds=build_seconds + outcome.build_seconds)

@@ -16,13 +16,10 @@ from ..models.stackelberg.sellers_program import ChoiceProgram, build_choice_pro
 from .kernels.seller_prices import buyers_choice, price_equilibrium
 from .method import Answer
 from .program_runs import Watch, timed
-from .programs import Outcome, solve_cvxpy
+from .programs import TIGHT_CONES, Outcome, solve_cvxpy
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TIGHT = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
-"""Buyers' regret is judged to 1e-7 and costs to 1e-6; Clarabel's own 1e-8 would leave little between."""
 
 NOTHING_TO_GAIN = 1e-9
 """Gain, as a share of what demand is worth between the grid's prices, up to which a price is a best reply."""
@@ -119,7 +116,7 @@ def _solved(
 ) -> tuple[Triple, Outcome, float]:
     watch = Watch.start(time_limit_s)
     program, build_seconds = timed(lambda: build_choice_program(instance, price, share=share))
-    outcome = solve_cvxpy(program.problem, time_limit_s=watch.left(), **TIGHT)
+    outcome = solve_cvxpy(program.problem, time_limit_s=watch.left(), **TIGHT_CONES)
     if not outcome.has_solution:
         raise NotApplicable(f"the solver stopped ({outcome.status}) before it had a point; allow more time")
     return _read(instance, program, outcome), outcome, build_seconds + outcome.build_seconds

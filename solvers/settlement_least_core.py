@@ -12,15 +12,15 @@ from functools import partial
 
 import numpy as np
 
-from ..instances.errors import NotApplicable
+from ..instances.errors import InfeasibleError, NotApplicable
 from ..instances.settlement import SettlementInstance, subset_sums
 from ..models.settlement.decision import SettlementDecision, SettlementPrices
-from ..models.settlement.program import Group, build_least_core, build_most_aggrieved
+from ..models.settlement.program import Group, build_least_core, build_most_aggrieved, build_nearest_bills
 from .array_programs import TIGHT
 from .kernels.coalitions import aggrieved_groups
 from .method import Answer
 from .program_runs import Watch, timed
-from .programs import Outcome, solve_pyomo
+from .programs import TIGHT_CONES, Outcome, SolverError, solve_cvxpy, solve_pyomo
 from .settlement_kernels import settle_at_dual
 from .status import Status
 
@@ -105,19 +105,19 @@ def run_least_core(instance: SettlementInstance, *, time_limit_s: float | None =
         least = float(model.excess.value)
         # Before new groups take the place of those that the duals belong to.
         prices = weights_of(instance, list(costs), outcome.dual(model.group_is_content))
+        bill = np.array([model.bill[i].value for i in model.member])
         if not instance.enumerable:
-            near = (least, (centre / scale).tolist())
-            model, build_seconds = timed(
-                partial(build_least_core, n, instance.community_bill / scale, costs, nearest=near)
-            )
-            outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT)
-            if outcome.status is not Status.OPTIMAL:
-                break
-        bill = np.array([model.bill[i].value for i in model.member]) * scale
+            nearest, build_seconds = _nearest(instance.community_bill / scale, costs, least, centre / scale, watch)
+            build_total += build_seconds
+            bill = bill if nearest is None else nearest
+        bill = bill * scale
         bill += (instance.community_bill - bill.sum()) / n
         found = _left_out(instance, bill, least, scale, costs, watch)
-        if found is None or (found and all(group in costs for group in found)):
-            # Where only a known group objects, by more than the solver's tolerance lets pass, no round would end it.
+        if found is None:
+            break
+        if found and all(group in costs for group in found):
+            # Members of very different size: the search's tolerance makes a known group object, and no round ends it.
+            status = Status.FEASIBLE
             break
         if not found:
             status = Status.OPTIMAL
@@ -127,6 +127,26 @@ def run_least_core(instance: SettlementInstance, *, time_limit_s: float | None =
     if status is Status.OPTIMAL:
         notes.append(f"least excess {least * scale:.6g} {instance.currency}: no group is left out that objects by more")
     return Answer(SettlementDecision(instance=instance, bill=bill), prices, status, {}, build_total, tuple(notes))
+
+
+def _nearest(
+    total: float, costs: dict[Group, float], least: float, centre: np.ndarray, watch: Watch
+) -> tuple[np.ndarray | None, float]:
+    """Bills of an excess nearest to others (Clarabel), and seconds of stating it.
+
+    None where the solver has none, or none that keep the rows: then any bills of that excess have to do.
+    """
+    program, build_seconds = timed(partial(build_nearest_bills, total, costs, least, centre))
+    try:
+        outcome = solve_cvxpy(program.problem, time_limit_s=watch.left(), **TIGHT_CONES)
+    except (SolverError, InfeasibleError):
+        return None, build_seconds
+    build_seconds += outcome.build_seconds
+    if not outcome.has_solution:
+        return None, build_seconds
+    bill = np.asarray(program.bill.value, dtype=float)
+    broken = max(bill[list(group)].sum() - cost - least for group, cost in costs.items())
+    return (bill if broken <= CLOSE else None), build_seconds
 
 
 def _left_out(

@@ -24,6 +24,9 @@ bettered by any group (Owen 1975), which is why the program belongs here althoug
 those that are settled. With all groups open it is the least core; settling what is tight in every optimum, level by
 level, leads to the nucleolus (Schmeidler 1969; Maschler, Peleg and Shapley 1979).
 
+*Nearest bills* (:func:`build_nearest_bills`): of all bills with a given excess, those with the least
+:math:`\sum_i ((x_i - \hat x_i) / \hat x_i)^2` to given ones :math:`\hat x`.
+
 *Most aggrieved group* (:func:`build_most_aggrieved`): maximise :math:`\sum_i x_i z_i - \sum_t k_t` subject to
 :math:`k_t \ge b_t \sum_i n_{it} z_i`, :math:`k_t \ge f_t \sum_i n_{it} z_i`, with at least two members inside
 and one outside.
@@ -34,6 +37,7 @@ Money is in units of a scale that the caller chooses, so that tolerances of the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,9 +45,26 @@ import numpy as np
 from ...instances.settlement import SettlementInstance
 
 if TYPE_CHECKING:
+    import cvxpy as cp
     import pyomo.environ as pyo
 
 Group = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NearestBills:
+    """A convex program and where its bills are.
+
+    Parameters
+    ----------
+    problem : cvxpy.Problem
+        The program.
+    bill : cvxpy.Expression
+        (members,) Bill of each member, in the unit of the costs.
+    """
+
+    problem: cp.Problem
+    bill: cp.Expression
 
 
 def build_social_cost(instance: SettlementInstance) -> pyo.ConcreteModel:
@@ -85,7 +106,6 @@ def build_least_core(
     total: float,
     costs: Mapping[Group, float],
     settled: Mapping[Group, float] | None = None,
-    nearest: tuple[float, Sequence[float]] | None = None,
 ) -> pyo.ConcreteModel:
     """Bills whose greatest excess over the open groups is least.
 
@@ -99,9 +119,6 @@ def build_least_core(
         Cost of each open group, which is named by its members' positions.
     settled : mapping of tuple of int to float, optional
         What each settled group pays, exactly.
-    nearest : (float, sequence of float), optional
-        An excess that need not be undercut, and bills: the ones nearest to these are sought then, each member's
-        difference counting in parts of its own bill.
 
     Returns
     -------
@@ -134,12 +151,6 @@ def build_least_core(
     def group_is_settled(m: pyo.ConcreteModel, g: int) -> object:
         return sum(m.bill[i] for i in levels[g]) == fixed[levels[g]]
 
-    if nearest is not None:
-        model.excess.fix(nearest[0])
-
-        _state_distance(model, nearest[1])
-        return model
-
     # The greatest excess is as small as can be.
     @model.Objective(sense=pyo.minimize)
     def greatest_excess(m: pyo.ConcreteModel) -> object:
@@ -148,27 +159,35 @@ def build_least_core(
     return model
 
 
-def _state_distance(model: pyo.ConcreteModel, near: Sequence[float]) -> None:
-    """Of all bills with the excess that is fixed, seek those nearest to given ones."""
-    import pyomo.environ as pyo
+def build_nearest_bills(total: float, costs: Mapping[Group, float], excess: float, near: np.ndarray) -> NearestBills:
+    """Of all bills with an excess that need not be undercut, those nearest to given ones.
 
-    size = [max(abs(float(one)), 1e-9) for one in near]
-    model.off = pyo.Var(model.member, domain=pyo.NonNegativeReals)
+    Parameters
+    ----------
+    total : float
+        What bills add up to.
+    costs : mapping of tuple of int to float
+        Cost of each group, which is named by its members' positions.
+    excess : float
+        What no group may exceed.
+    near : numpy.ndarray
+        (members,) Bills; each member's difference counts in parts of its own bill, squared.
 
-    # A bill is off by what it is above,
-    @model.Constraint(model.member)
-    def above_is_off(m: pyo.ConcreteModel, i: int) -> object:
-        return m.off[i] >= (m.bill[i] - float(near[i])) / size[i]
+    Returns
+    -------
+    NearestBills
+    """
+    import cvxpy as cp
 
-    # or below.
-    @model.Constraint(model.member)
-    def below_is_off(m: pyo.ConcreteModel, i: int) -> object:
-        return m.off[i] >= (float(near[i]) - m.bill[i]) / size[i]
-
-    # All are off as little as can be, each in parts of its bill.
-    @model.Objective(sense=pyo.minimize)
-    def distance(m: pyo.ConcreteModel) -> object:
-        return sum(m.off[i] for i in m.member)
+    size = np.maximum(np.abs(near), 1e-9)
+    off = cp.Variable(len(near), name="off")
+    belongs = np.zeros((len(costs), len(near)))
+    for row, group in zip(belongs, costs, strict=True):
+        row[list(group)] = 1.0
+    bill = near + cp.multiply(size, off)
+    grid_is_paid = cp.sum(bill) == total
+    group_is_content = belongs @ bill <= np.array(list(costs.values())) + excess
+    return NearestBills(cp.Problem(cp.Minimize(cp.sum_squares(off)), [grid_is_paid, group_is_content]), bill)
 
 
 def build_most_aggrieved(instance: SettlementInstance, bill: Sequence[float], scale: float) -> pyo.ConcreteModel:
