@@ -157,10 +157,9 @@ def solve_pyomo(
     ValueError
         For a model that HiGHS would not see in full, an unknown option, or duals of integer variables.
     """
-    import pyomo.environ as pyo
     from pyomo.contrib.solver.common.factory import SolverFactory
 
-    objective, discrete = _refuse_what_highs_does_not_see(model)
+    objective, discrete = refuse_what_is_not_seen(model)
     if duals and discrete:
         raise ValueError("a program with integer variables has no duals; fix them first (fix_integers)")
     chosen = {**HIGHS_DEFAULTS, **options}
@@ -181,27 +180,65 @@ def solve_pyomo(
         solver_options=chosen,
     )
     seconds = time.perf_counter() - started - build_seconds
+    return read_results(model, objective, results, discrete, (seconds, build_seconds), duals=duals)
+
+
+def read_results(
+    model: pyo.ConcreteModel,
+    objective: Any,
+    results: Any,
+    discrete: bool,
+    seconds: tuple[float, float],
+    *,
+    duals: bool = False,
+    solver: str = "HiGHS",
+) -> Outcome:
+    """Judge what a solver of Pyomo's brought back and load its point, if it is worth it.
+
+    Parameters
+    ----------
+    model, objective, results
+        The program, its active objective, and Pyomo's results, not loaded yet.
+    discrete : bool
+        Whether optimality is a matter of incumbent and bound.
+    seconds : (float, float)
+        In the solver, and of translating.
+    duals : bool
+        Whether duals are read.
+    solver : str
+        Its name, for errors.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    InfeasibleError, UnboundedError, SolverError
+        If there is nothing to read.
+    """
+    import pyomo.environ as pyo
+
     worst = -math.inf if objective.sense == pyo.minimize else math.inf
     for variable in model.component_data_objects(pyo.Var):
         if not variable.fixed:
             variable.set_value(None)
-    status = _pyomo_status(model, objective, results, discrete)
+    status = _pyomo_status(model, objective, results, discrete, solver)
     if results.incumbent_objective is None:
-        return Outcome(status, math.nan, _bound(results, worst), seconds, build_seconds)
+        return Outcome(status, math.nan, _bound(results, worst), *seconds)
     results.solution_loader.load_vars()
     found: dict[int, tuple[Any, Any]] = {}
     if duals and status is Status.OPTIMAL:
         found = {id(row): (row, value) for row, value in results.solution_loader.get_duals().items()}
-    bound = _bound(results, worst)
-    return Outcome(status, results.incumbent_objective, bound, seconds, build_seconds, found)
+    return Outcome(status, results.incumbent_objective, _bound(results, worst), *seconds, found)
 
 
 def _bound(results: Any, worst: float) -> float:
     return worst if results.objective_bound is None else float(results.objective_bound)
 
 
-def _pyomo_status(model: pyo.ConcreteModel, objective: Any, results: Any, discrete: bool) -> Status:
-    """The gate: what HiGHS' answer is worth, or an error where nothing may be read."""
+def _pyomo_status(model: pyo.ConcreteModel, objective: Any, results: Any, discrete: bool, solver: str) -> Status:
+    """The gate: what a solver's answer is worth, or an error where nothing may be read."""
     from pyomo.contrib.solver.common.results import SolutionStatus, TerminationCondition
 
     condition, found = results.termination_condition, results.solution_status
@@ -221,7 +258,7 @@ def _pyomo_status(model: pyo.ConcreteModel, objective: Any, results: Any, discre
     if condition in limits and found is SolutionStatus.feasible:
         return Status.FEASIBLE
     tail = " | ".join((results.solver_log or "").strip().splitlines()[-6:])
-    raise SolverError(f"HiGHS failed on the program {model.name} ({condition.name}, {found.name}): {tail}")
+    raise SolverError(f"{solver} failed on the program {model.name} ({condition.name}, {found.name}): {tail}")
 
 
 def _infeasible_or_unbounded(model: pyo.ConcreteModel, objective: Any) -> Any:
@@ -241,14 +278,26 @@ def _infeasible_or_unbounded(model: pyo.ConcreteModel, objective: Any) -> Any:
     return results.termination_condition
 
 
-def _refuse_what_highs_does_not_see(model: pyo.ConcreteModel) -> tuple[Any, bool]:
-    """Raise for anything active that would be dropped in silence; return the objective and if integers are free."""
+def refuse_what_is_not_seen(
+    model: pyo.ConcreteModel, solver: str = "HiGHS", besides: frozenset[str] = frozenset()
+) -> tuple[Any, bool]:
+    """Raise for anything active that would be dropped in silence; return the objective and if integers are free.
+
+    Parameters
+    ----------
+    model : pyomo.environ.ConcreteModel
+        The program.
+    solver : str
+        Its name, for errors.
+    besides : frozenset of str
+        Components that this solver sees beside those that all see.
+    """
     import pyomo.environ as pyo
 
     for component in model.component_objects(active=True, descend_into=True):
-        if component.ctype.__name__ not in UNDERSTOOD:
+        if component.ctype.__name__ not in UNDERSTOOD | besides:
             kind = component.ctype.__name__
-            raise ValueError(f"{component.name} is an active {kind}, which HiGHS never sees: transform it first")
+            raise ValueError(f"{component.name} is an active {kind}, which {solver} never sees: transform it first")
     objectives = list(model.component_data_objects(pyo.Objective, active=True))
     if len(objectives) != 1:
         raise ValueError(f"the program {model.name} has {len(objectives)} active objectives, not one")

