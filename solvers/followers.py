@@ -98,6 +98,30 @@ class Follower:
         return found
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A quantity and its price, of which one is zero.
+
+    Parameters
+    ----------
+    source : Pyomo constraint or variable
+        Whose slack or value the quantity is.
+    quantity, price : Pyomo expressions
+        Neither is negative.
+    most, dearest : float
+        Proven bounds of both; NaN where none was given.
+    positive : Pyomo variable or None
+        1 where the quantity may be positive, 0 where the price may be.
+    """
+
+    source: Any
+    quantity: Any
+    price: Any
+    most: float
+    dearest: float
+    positive: Any = None
+
+
 def read_follower(block: pyo.Block) -> Follower:
     """Read a follower out of its block.
 

@@ -19,7 +19,7 @@ the follower's cost: exact, and linear where constant sides are. Other products 
 **Strict.** With a margin :math:`\delta`, a quantity that may not be positive has a price of at least :math:`\delta`.
 Where the columns of those that may be are linearly independent, the follower has but one answer. So among columns that
 stand in some rows only there are no more than these rows; and dependent sets (circuits) that this lets pass are
-forbidden as solutions turn up that hold one (:func:`forbid_circuits`).
+forbidden as solutions turn up that hold one (:func:`.forbid_circuits`).
 
 Source: KKT reformulation with proven constants after Pineda and Morales (IEEE Trans. Power Syst. 34, 2019) and
 Kleinert and Schmidt (Comput. Manag. Sci. 2023); the transformation is ours.
@@ -33,8 +33,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .followers import Follower, Row, read_follower
-from .kkt_circuits import circuit, columns_of
+from .followers import Follower, Pair, Row, read_follower
+from .kkt_margin import state_margin
 from .kkt_payments import PriceMenus, restate_payments
 
 if TYPE_CHECKING:
@@ -42,30 +42,6 @@ if TYPE_CHECKING:
     import pyomo.environ as pyo
 
 Mode = Literal["bigm", "sos1", "menu"]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A quantity and its price, of which one is zero.
-
-    Parameters
-    ----------
-    source : Pyomo constraint or variable
-        Whose slack or value the quantity is.
-    quantity, price : Pyomo expressions
-        Neither is negative.
-    most, dearest : float
-        Proven bounds of both; NaN where none was given.
-    positive : Pyomo variable or None
-        1 where the quantity may be positive, 0 where the price may be.
-    """
-
-    source: Any
-    quantity: Any
-    price: Any
-    most: float
-    dearest: float
-    positive: Any = None
 
 
 @dataclass(frozen=True)
@@ -182,47 +158,11 @@ def single_level(
         else:
             pairs += _state_pairs(block, own, mode, price_factor)
             if strict:
-                _state_margin(block, follower, pairs[-len(own) :], strict, (row_groups or {}).get(follower.block, ()))
+                state_margin(block, follower, pairs[-len(own) :], strict, (row_groups or {}).get(follower.block, ()))
         for objective in follower.block.component_data_objects(pyo.Objective, active=True, descend_into=True):
             objective.deactivate()
     restate_payments(model, read, values, prices, keep=mode == "sos1")
     return SingleLevel(model, read, tuple(pairs), values, duals)
-
-
-def forbid_circuits(program: SingleLevel) -> int:
-    """Forbid the dependent sets of quantities that a solution with a margin allows, each in all followers that have it.
-
-    Parameters
-    ----------
-    program : SingleLevel
-        Of mode "bigm" and a positive margin, solved.
-
-    Returns
-    -------
-    int
-        Constraints that were added; with none, each follower's answer is unique.
-    """
-    matrices = [columns_of(follower) for follower in program.followers]
-    sides, start = [], 0
-    for follower in program.followers:
-        count = sum(follower.nonnegative) + sum(not row.equality for row in follower.rows)
-        sides.append([pair.positive for pair in program.pairs[start : start + count]])
-        start += count
-    added = 0
-    for matrix, positive in zip(matrices, sides, strict=True):
-        # Unsigned variables stand before the pairs and are always there.
-        free = matrix.shape[1] - len(positive)
-        allowed = [k for k, one in enumerate(positive) if one.value > 0.5]
-        chain = circuit(matrix, [*range(free), *(free + k for k in allowed)])
-        if chain is None:
-            continue
-        members = [k - free for k in chain if k >= free]
-        for number, (other, others) in enumerate(zip(matrices, sides, strict=True)):
-            if other.shape == matrix.shape and np.linalg.matrix_rank(other[:, chain]) < len(chain):
-                cuts = program.model.conditions.component(f"follower_{number}").independent
-                cuts.add(sum(others[k] for k in members) <= len(members) - 1)
-                added += 1
-    return added
 
 
 def _state_conditions(
@@ -295,32 +235,6 @@ def _state_pairs(block: Any, pairs: list[Pair], mode: Mode, price_factor: float)
         for k, one in enumerate(pairs)
     ]
     return declared
-
-
-def _state_margin(
-    block: Any, follower: Follower, pairs: list[Pair], margin: float, row_groups: Iterable[Collection[Any]]
-) -> None:
-    """State that what is zero is so for a price of at least the margin, and that a basis holds all that is not."""
-    import pyomo.environ as pyo
-
-    # A follower does without what it does not use for a reason, not by chance.
-    block.by_a_margin = pyo.Constraint(
-        range(len(pairs)), rule=lambda _, k: pairs[k].price >= margin * (1 - pairs[k].positive)
-    )
-    matrix = columns_of(follower)
-    free = matrix.shape[1] - len(pairs)
-    groups = [range(len(follower.rows))]
-    place = {id(row.constraint): k for k, row in enumerate(follower.rows)}
-    groups += [[place[id(one)] for one in group] for group in row_groups]
-    block.at_a_corner = pyo.ConstraintList()
-    for group in groups:
-        inside = ~np.delete(matrix, list(group), axis=0).any(axis=0)
-        some = [pairs[k - free].positive for k in np.flatnonzero(inside) if k >= free]
-        rank = int(np.linalg.matrix_rank(matrix[list(group)]))
-        # No more is positive in some rows than these rows determine.
-        if len(some) > rank - int(inside[:free].sum()):
-            block.at_a_corner.add(sum(some) <= rank - int(inside[:free].sum()))
-    block.independent = pyo.ConstraintList()
 
 
 def _dual_objective(follower: Follower, duals: Mapping[int, Any]) -> Any:

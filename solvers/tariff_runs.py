@@ -11,7 +11,8 @@ from ..instances.errors import InfeasibleError, NotApplicable
 from ..instances.tariff import TariffInstance
 from ..models.stackelberg.tariff_program import build_bilevel, rows_of_spans
 from .array_programs import TIGHT
-from .kkt import Mode, SingleLevel, forbid_circuits, single_level
+from .kkt import Mode, SingleLevel, single_level
+from .kkt_margin import forbid_circuits
 from .method import Answer
 from .program_runs import Watch, timed
 from .programs import Outcome, SolverError, fix_integers, solve_pyomo
@@ -126,7 +127,7 @@ def _stated(
     if menus is not None:
         for prices, levels in ((model.buy_price, menus[0]), (model.sell_price, menus[1])):
             for price in prices.values():
-                lists[price] = np.linspace(*price.bounds, levels).tolist()
+                lists[price] = np.linspace(price.lb, price.ub, levels).tolist()
     return single_level(
         model,
         list(model.follower.values()),

@@ -6,7 +6,7 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 from commonwatt.solvers.kkt import single_level
-from commonwatt.solvers.kkt_circuits import circuit
+from commonwatt.solvers.kkt_margin import circuit
 from commonwatt.solvers.programs import solve_pyomo
 from commonwatt.solvers.scip_programs import solve_scip
 from pyomo.common.collections import ComponentMap

@@ -123,9 +123,8 @@ def homes_with_batteries(members: int, steps: int, seed: int = 0, meta: Meta | N
     sun = np.maximum(np.sin((hour - 6.0) / 12.0 * np.pi), 0.0)
     roof = np.where(np.arange(members) % 2 == 0, rng.uniform(2.0, 4.0, members), 0.0)
     demand_kw = rng.uniform(0.3, 1.5, (steps, members))
-    named = {} if meta is None else {"meta": meta}
     return TariffInstance(
-        **named,
+        meta=meta or Meta(name=f"{members}-homes-{steps}-steps-{seed}"),
         net_kwh=((demand_kw - roof * sun[:, None]) * hours).round(2),
         capacity_kwh=rng.uniform(2.0, 6.0, members).round(1),
         power_kw=rng.uniform(1.0, 3.0, members).round(1),
