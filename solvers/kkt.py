@@ -69,6 +69,10 @@ class SingleLevel:
     values: Mapping[int, Any] = field(repr=False)
     duals: Mapping[int, Any] = field(repr=False)
 
+    def conditions(self) -> list[Any]:
+        """Blocks that hold each follower's conditions."""
+        return [self.model.conditions.component(f"follower_{number}") for number in range(len(self.followers))]
+
     def table(self) -> pd.DataFrame:
         """Bounds that were declared and what the solved program made of them, a row for each pair."""
         import pandas as pd
@@ -207,6 +211,10 @@ def _state_pairs(block: Any, pairs: list[Pair], mode: Mode, price_factor: float)
     import pyomo.environ as pyo
 
     if mode == "sos1":
+        for pair in pairs:
+            # A solver that cuts products needs to know how large a quantity can be; prices stay without any bound.
+            if pair.source is pair.quantity and np.isfinite(pair.most):
+                pair.source.setub(pair.most)
         block.side = pyo.Var(range(len(pairs)), (0, 1), domain=pyo.NonNegativeReals)
         # A special ordered set holds variables, so both sides of a pair are given one.
         block.quantity_is = pyo.Constraint(range(len(pairs)), rule=lambda b, k: b.side[k, 0] == pairs[k].quantity)

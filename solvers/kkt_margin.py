@@ -139,7 +139,6 @@ def forbid_circuits(program: SingleLevel) -> int:
         members = [k - free for k in chain if k >= free]
         for number, (other, others) in enumerate(zip(matrices, sides, strict=True)):
             if other.shape == matrix.shape and np.linalg.matrix_rank(other[:, chain]) < len(chain):
-                cuts = program.model.conditions.component(f"follower_{number}").independent
-                cuts.add(sum(others[k] for k in members) <= len(members) - 1)
+                program.conditions()[number].independent.add(sum(others[k] for k in members) <= len(members) - 1)
                 added += 1
     return added

@@ -11,6 +11,9 @@ from .method import Answer, method
 MENU_CELLS = 200
 """Cells up to which the program is known to end within a minute."""
 
+SCIP_CELLS = 40
+"""The same of the program without a menu, whose products are not convex."""
+
 
 @method("stackelberg.operator", kind="kernel", exact_for={"profit"})
 def best_prices(instance: OperatorInstance) -> Answer:
@@ -23,9 +26,17 @@ def best_prices(instance: OperatorInstance) -> Answer:
 @method("stackelberg.operator", kind="program", size_limit=MENU_CELLS)
 def price_menu(instance: OperatorInstance, *, levels: int = 6, time_limit_s: float | None = None) -> Answer:
     """The best of levels= evenly spaced prices, members' optimality as constraints, by HiGHS; quadratic only."""
-    from .operator_runs import run_price_menu
+    from .operator_runs import run_pricing
 
-    return run_price_menu(instance, levels, time_limit_s=time_limit_s)
+    return run_pricing(instance, levels, time_limit_s=time_limit_s)
+
+
+@method("stackelberg.operator", kind="program", size_limit=SCIP_CELLS)
+def price_program(instance: OperatorInstance, *, time_limit_s: float | None = None) -> Answer:
+    """The best of all prices to the tolerances of SCIP (extra scip), members' optimality as constraints; quadratic."""
+    from .operator_runs import run_pricing
+
+    return run_pricing(instance, None, time_limit_s=time_limit_s)
 
 
 @method("stackelberg.operator")

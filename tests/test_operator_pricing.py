@@ -26,17 +26,19 @@ from commonwatt.models.stackelberg.operator_bound import (
     pair_profit,
     pieces_of,
 )
-from commonwatt.models.stackelberg.operator_program import build_price_menu
+from commonwatt.models.stackelberg.operator_program import build_pricing
 from commonwatt.solvers.heuristics.operator import best_of_menu
 from commonwatt.solvers.kernels import operator_prices_log, operator_prices_quadratic
 from commonwatt.solvers.kernels.operator_cells import best_by_cells
 from commonwatt.solvers.kernels.operator_pricing import best_prices
-from commonwatt.solvers.operator_runs import answered, members_of, solve_menu
+from commonwatt.solvers.kkt import single_level
+from commonwatt.solvers.operator_runs import answered, members_of, solve_pricing
 from commonwatt.solvers.programs import solve_pyomo
 from commonwatt.solvers.status import Status
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers_operator import random_operator
+from pyomo.common.collections import ComponentMap
 
 import commonwatt as cw
 
@@ -93,8 +95,19 @@ def test_global_peak_of_two_is_found():
 @pytest.mark.parametrize("levels", [6, 11, 26])
 def test_worked_menu_program(levels):
     instance = cw.load("stackelberg/four-prosumers")
-    found = solve_menu(instance, 0, np.linspace(0.05, 0.30, levels))
-    assert found[5] == pytest.approx(0.225, abs=1e-7)
+    found = solve_pricing(instance, 0, np.linspace(0.05, 0.30, levels))
+    assert found.profit == pytest.approx(0.225, abs=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(0, 24, 4))
+def test_program_without_a_menu_earns_what_the_search_does(seed):
+    instance = random_operator(seed)
+    for t in range(len(instance.interval)):
+        members = members_of(instance, t)
+        best = best_prices(members)
+        most = members.profit(best.buy_price, best.sell_price)
+        size = float(instance.energy_size[t].max() * instance.price_size[t]) or 1.0
+        assert solve_pricing(instance, t, None).profit == pytest.approx(most, abs=1e-5 * size)
 
 
 # The search against cells and grids.
@@ -263,7 +276,8 @@ def test_program_is_exact_on_its_menu(seed):
         members = members_of(instance, t)
         menu = np.linspace(members.low, members.high, 5)
         best = members.profit(*best_of_menu(members, menu))
-        buy, sell, load, _, _, profit = solve_menu(instance, t, menu)
+        found = solve_pricing(instance, t, menu)
+        buy, sell, load, profit = found.buy_price, found.sell_price, found.consumption_kwh, found.profit
         size = float(instance.energy_size[t].max()) * float(instance.price_size[t])
         assert profit == pytest.approx(best, abs=1e-6 * max(size, 1.0))
         assert members.profit(buy, sell) == pytest.approx(best, abs=1e-6 * max(size, 1.0))
@@ -283,27 +297,34 @@ def test_half_of_a_big_m_is_caught_by_the_operators_gap(factor):
     """Constants that are too small take points away: no member forgoes anything, but the operator's gap shows."""
     instance = cw.load("stackelberg/four-prosumers").replace(retail_price=[0.26], feed_in_price=[0.14])
     menu = np.linspace(0.14, 0.26, 13)
-    right = solve_menu(instance, 0, menu)
-    buy, sell, load, status, _, profit = solve_menu(instance, 0, menu, slack=factor)
-    assert status is Status.OPTIMAL
-    decision = OperatorDecision(instance=instance, buy_price=[buy], sell_price=[sell], consumption_kwh=[load])
+    right = solve_pricing(instance, 0, menu)
+    wrong = solve_pricing(instance, 0, menu, price_factor=factor)
+    assert wrong.outcome.status is Status.OPTIMAL
+    decision = OperatorDecision(
+        instance=instance,
+        buy_price=[wrong.buy_price],
+        sell_price=[wrong.sell_price],
+        consumption_kwh=[wrong.consumption_kwh],
+    )
     assert violations(instance, decision) == []
     members = members_of(instance, 0)
     best = members.profit(*best_of_menu(members, menu))
-    assert right[5] == pytest.approx(best, abs=1e-7)
-    assert profit < 0.99 * best
+    assert right.profit == pytest.approx(best, abs=1e-7)
+    assert wrong.profit < 0.99 * best
     assert profit_bound(instance, None) == pytest.approx(best, rel=1e-9)
 
 
 def test_points_that_are_no_answers_are_caught_by_followers_regret():
     """A program that leaves complementarity out moves members to what suits the operator."""
     instance = cw.load("stackelberg/four-prosumers")
-    model = build_price_menu(instance, 0, np.linspace(0.05, 0.30, 6))
-    for name in ("only_buyers_buy", "only_sellers_sell"):
-        model.component(name).deactivate()
+    model, bounds = build_pricing(instance, 0)
+    menus = ComponentMap([(one, np.linspace(one.lb, one.ub, 6)) for one in (model.buy_price, model.sell_price)])
+    program = single_level(model, list(model.follower.values()), bounds, menus=menus)
+    for follower in program.conditions():
+        follower.quantity_or_price.deactivate()
     solve_pyomo(model)
     buy, sell = (model.price.value * price() for price in (model.buy_price, model.sell_price))
-    load = [[model.energy.value * model.used[i]() for i in model.member]]
+    load = [[model.energy.value * model.follower[i].used() for i in model.member]]
     decision = OperatorDecision(instance=instance, buy_price=[buy], sell_price=[sell], consumption_kwh=load)
     assert any("could do better" in one.rule for one in violations(instance, decision))
 

@@ -1,47 +1,40 @@
-r"""Program of an operator that chooses two prices from a menu, its members' optimality conditions as constraints.
-
-For members with quadratic utility, one interval at a time, in units of ``model.energy`` and ``model.price``.
+r"""Program of an operator's two prices for members with quadratic utility, declared as the game is.
 
 ============================  ============================================  =============================  ========
 symbol                        meaning                                       attribute                      unit
 ============================  ============================================  =============================  ========
-:math:`i, h`                  member, price of the menu                     ``member``, ``level``
-:math:`\pi_h`                 price of the menu                             ``menu``                       price
-:math:`z^b_h, z^s_h`          whether a price is chosen                     ``buy_is``, ``sell_is``        0 or 1
+:math:`i`                     member                                        ``member``
+:math:`p_b, p_s`              what members pay, and are paid                ``buy_price``, ``sell_price``  price
 :math:`b_i, s_i`              what a member buys, sells                     ``bought``, ``sold``           energy
-:math:`x_i`                   what it uses                                  ``used``                       energy
-:math:`\mu_i`                 what one more kWh is worth to it              ``worth``                      price
-:math:`\bar\beta, \beta`      price of its greatest and least load          ``at_most``, ``at_least``      price
-:math:`B_h, S_h`              bought and sold at a price of the menu        ``bought_at``, ``sold_at``     energy
+:math:`x_i`                   what it uses, :math:`E_i + b_i - s_i`         ``used``                       energy
 :math:`g^+, g^-`              import, export of the community               ``imported``, ``exported``     energy
 ============================  ============================================  =============================  ========
 
-Maximise :math:`\sum_h \pi_h (B_h - S_h) - \lambda_b g^+ + \lambda_s g^-` subject to one price for each side with
-:math:`p_s \le p_b`, balances, and each member's conditions
+**Leader.** Maximise :math:`p_b \sum b - p_s \sum s - \lambda_b g^+ + \lambda_s g^-` subject to
+:math:`\lambda_s \le p_s \le p_b \le \lambda_b` and :math:`g^+ - g^- = \sum (b - s)`.
 
-.. math:: x = E + b - s, \quad a - q x = \mu + \bar\beta - \beta, \quad
-          0 \le b \perp p_b - \mu \ge 0, \quad 0 \le s \perp \mu - p_s \ge 0, \\
-          0 \le \bar\beta \perp \bar x - x \ge 0, \quad 0 \le \beta \perp x - \underline x \ge 0 .
+**Follower** i. Minimise :math:`p_b b - p_s s - (a x - q x^2 / 2)` subject to
+:math:`\underline x \le x \le \bar x` and :math:`b, s \ge 0`.
 
-**Products.** :math:`p_b \sum b = \sum_h \pi_h B_h` with :math:`B_h \le \bar B z_h` is exact for prices of the menu.
+**Bounds, all proven.** :math:`b \le \bar x - E` and :math:`s \le E - \underline x` by the limits, as buying and selling
+at once gains nothing. With :math:`\mu` what energy is worth to a member, the reduced costs :math:`p_b - \mu` and
+:math:`\mu - p_s` are at most :math:`\lambda_b - \lambda_s`, as
+:math:`\lambda_s \le p_s \le \mu \le p_b \le \lambda_b`. At the greatest load its price :math:`a - q \bar x - \mu` is at
+most :math:`a - q \bar x - \lambda_s`, at the least :math:`\mu - a + q \underline x` at most
+:math:`\lambda_b - a + q \underline x`, and they are never needed together. A bound that is too small only takes points
+away: members' answers stay what they are, and the profit falls short of the kernel's.
 
-**Big-Ms, all proven.** :math:`b \le \bar x - E` and :math:`s \le E - \underline x` by the limits;
-:math:`p_b - \mu` and :math:`\mu - p_s` are at most :math:`\lambda_b - \lambda_s`, as
-:math:`\lambda_s \le p_s \le \mu \le p_b \le \lambda_b`. At the greatest load :math:`\bar\beta = a - q \bar x - \mu`
-is at most :math:`a - q \bar x - \lambda_s`, at the least :math:`\beta \le \lambda_b - a + q \underline x`, and they are
-never needed together. A constant that is too small only takes points away: members' answers stay what they are, and the
-profit falls short of the kernel's on the same menu.
+The products stay when followers are replaced by their conditions, since utilities are not linear: prices from a menu
+make them linear, or SCIP takes them as they are. Each interval is a program of its own, in units of ``model.energy``
+and ``model.price``.
 
-What is proved holds on the menu only: other prices may earn more.
-
-Source: Liu, Yu, Wang, Wang, IEEE TII 13(3), 2017; the program, its menu and limits of loads are ours.
+Source: Liu, Yu, Wang, Wang, IEEE TII 13(3), 2017; the program and limits of loads are ours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ...instances.operator import OperatorInstance
 
@@ -49,10 +42,10 @@ if TYPE_CHECKING:
     import pyomo.environ as pyo
 
 
-def build_price_menu(
-    instance: OperatorInstance, interval: int, menu: np.ndarray, *, slack: float = 1.0
-) -> pyo.ConcreteModel:
-    """Most that an operator earns in one interval at prices of a menu.
+def build_pricing(
+    instance: OperatorInstance, interval: int
+) -> tuple[pyo.ConcreteModel, Mapping[Any, tuple[float, float]]]:
+    """Most that an operator earns in one interval: a leader, followers with objectives of their own, proven bounds.
 
     Parameters
     ----------
@@ -60,117 +53,73 @@ def build_price_menu(
         What is given, with quadratic utility.
     interval : int
         Position of the interval.
-    menu : (H,) array, currency/kWh
-        Prices within the grid's bracket.
-    slack : float
-        Factor on the big-Ms of prices; 1 is proven, less is wrong: for tests of what catches that.
 
     Returns
     -------
-    pyomo.environ.ConcreteModel
-        In units of ``model.energy`` (kWh) and ``model.price`` (currency/kWh).
+    model : pyomo.environ.ConcreteModel
+        In units of ``model.energy`` (kWh) and ``model.price`` (currency/kWh); followers are ``model.follower[i]``.
+    bounds : mapping (ComponentMap) of constraint or variable to (float, float)
+        Proven bounds of quantity and price.
     """
     import pyomo.environ as pyo
+    from pyomo.common.collections import ComponentMap
 
-    model = pyo.ConcreteModel(name=f"price menu, interval {instance.interval[interval]}")
-    model.energy = pyo.Param(initialize=float(instance.energy_size[interval].max()) or 1.0)
-    model.price = pyo.Param(initialize=float(instance.price_size[interval]) or 1.0)
+    model = pyo.ConcreteModel(name=f"pricing, interval {instance.interval[interval]}")
+    energy = float(instance.energy_size[interval].max()) or 1.0
+    price = float(instance.price_size[interval]) or 1.0
+    model.energy, model.price = pyo.Param(initialize=energy), pyo.Param(initialize=price)
     model.member = pyo.RangeSet(0, len(instance.member) - 1)
-    model.level = pyo.RangeSet(0, len(menu) - 1)
-    model.menu = pyo.Param(model.level, initialize=dict(enumerate(np.asarray(menu) / model.price.value)))
-    data = _per_unit(instance, interval, model.energy.value, model.price.value)
-    _state_prices(model)
-    _state_members(model, data, slack)
-    _state_profit(model, data)
-    return model
+    low, high = (float(one[interval]) / price for one in (instance.feed_in_price, instance.retail_price))
+    model.buy_price = pyo.Var(bounds=(low, high))
+    model.sell_price = pyo.Var(bounds=(low, high))
+    # Nobody is paid more than others pay.
+    model.selling_is_not_dearer = pyo.Constraint(expr=model.sell_price <= model.buy_price)
+    bounds = ComponentMap()
+
+    def member(block: Any, i: int) -> None:
+        _state_member(block, model, _per_unit(instance, interval, i, energy, price), bounds)
+
+    model.follower = pyo.Block(model.member, rule=member)
+    model.imported = pyo.Var(domain=pyo.NonNegativeReals)
+    model.exported = pyo.Var(domain=pyo.NonNegativeReals)
+    bought, sold = (pyo.quicksum(getattr(model.follower[i], name) for i in model.member) for name in ("bought", "sold"))
+    # The grid supplies or takes what is left over.
+    model.grid_balances = pyo.Constraint(expr=model.imported - model.exported == bought - sold)
+    # What members pay less what they and the grid are paid.
+    paid = model.buy_price * bought - model.sell_price * sold
+    grid = high * model.imported - low * model.exported
+    model.profit = pyo.Objective(expr=paid - grid, sense=pyo.maximize)
+    return model, bounds
 
 
-def _per_unit(instance: OperatorInstance, t: int, energy: float, price: float) -> dict[str, Any]:
+def _per_unit(instance: OperatorInstance, t: int, i: int, energy: float, price: float) -> dict[str, float]:
     return {
-        "own": (instance.generation_kwh[t] / energy).tolist(),
-        "least": (instance.least_kwh[t] / energy).tolist(),
-        "greatest": (instance.greatest_kwh[t] / energy).tolist(),
-        "first": (instance.first_worth[t] / price).tolist(),
-        "fall": (instance.saturation[t] * energy / price).tolist(),
+        "own": float(instance.generation_kwh[t, i]) / energy,
+        "least": float(instance.least_kwh[t, i]) / energy,
+        "greatest": float(instance.greatest_kwh[t, i]) / energy,
+        "first": float(instance.first_worth[t, i]) / price,
+        "fall": float(instance.saturation[t, i]) * energy / price,
         "low": float(instance.feed_in_price[t]) / price,
         "high": float(instance.retail_price[t]) / price,
     }
 
 
-def _state_prices(model: Any) -> None:
+def _state_member(block: Any, model: Any, data: Mapping[str, float], bounds: Any) -> None:
+    """State what a member wants and can do, and how large its quantities and their prices can be."""
     import pyomo.environ as pyo
 
-    model.buy_is = pyo.Var(model.level, domain=pyo.Binary)
-    model.sell_is = pyo.Var(model.level, domain=pyo.Binary)
-    model.buy_price = pyo.Expression(expr=pyo.quicksum(model.menu[h] * model.buy_is[h] for h in model.level))
-    model.sell_price = pyo.Expression(expr=pyo.quicksum(model.menu[h] * model.sell_is[h] for h in model.level))
-    # Each side has one price of the menu.
-    model.one_buying_price = pyo.Constraint(expr=pyo.quicksum(model.buy_is.values()) == 1)
-    model.one_selling_price = pyo.Constraint(expr=pyo.quicksum(model.sell_is.values()) == 1)
-    # Nobody is paid more than others pay.
-    model.selling_is_not_dearer = pyo.Constraint(expr=model.sell_price <= model.buy_price)
-
-
-def _state_members(model: Any, data: dict[str, Any], slack: float) -> None:
-    import pyomo.environ as pyo
-
-    own, least, greatest, first, fall = (data[name] for name in ("own", "least", "greatest", "first", "fall"))
-    low, high = data["low"], data["high"]
-    gap = slack * (high - low)
-    who = model.member
-    model.bought = pyo.Var(who, bounds=lambda m, i: (0, greatest[i] - own[i]))
-    model.sold = pyo.Var(who, bounds=lambda m, i: (0, own[i] - least[i]))
-    model.worth = pyo.Var(who, bounds=(low, high))
-    model.at_most = pyo.Var(who, bounds=lambda m, i: (0, max(0.0, first[i] - fall[i] * greatest[i] - low)))
-    model.at_least = pyo.Var(who, bounds=lambda m, i: (0, max(0.0, high - first[i] + fall[i] * least[i])))
-    for name in ("buys", "sells", "is_full", "is_empty"):
-        setattr(model, name, pyo.Var(who, domain=pyo.Binary))
+    own, least, greatest, low, high = (data[name] for name in ("own", "least", "greatest", "low", "high"))
+    block.bought = pyo.Var(domain=pyo.NonNegativeReals)
+    block.sold = pyo.Var(domain=pyo.NonNegativeReals)
     # What is used is what is generated and bought, less what is sold.
-    model.used = pyo.Expression(who, rule=lambda m, i: own[i] + m.bought[i] - m.sold[i])
-    # The last kWh used is worth the member's price, corrected where its load is at a limit.
-    model.last_is_worth_its_price = pyo.Constraint(
-        who, rule=lambda m, i: first[i] - fall[i] * m.used[i] == m.worth[i] + m.at_most[i] - m.at_least[i]
-    )
-    # Energy is worth no more than buying it costs, and no less than selling it brings.
-    model.buying_costs_enough = pyo.Constraint(who, rule=lambda m, i: m.worth[i] <= m.buy_price)
-    model.selling_brings_no_more = pyo.Constraint(who, rule=lambda m, i: m.worth[i] >= m.sell_price)
-    # Nobody buys and sells at once.
-    model.one_role = pyo.Constraint(who, rule=lambda m, i: m.buys[i] + m.sells[i] <= 1)
-    # Who buys pays just what energy is worth to it.
-    model.only_buyers_buy = pyo.Constraint(who, rule=lambda m, i: m.bought[i] <= (greatest[i] - own[i]) * m.buys[i])
-    model.buyers_pay_worth = pyo.Constraint(who, rule=lambda m, i: m.buy_price - m.worth[i] <= gap * (1 - m.buys[i]))
-    # Who sells is paid just what energy is worth to it.
-    model.only_sellers_sell = pyo.Constraint(who, rule=lambda m, i: m.sold[i] <= (own[i] - least[i]) * m.sells[i])
-    model.sellers_get_worth = pyo.Constraint(who, rule=lambda m, i: m.worth[i] - m.sell_price <= gap * (1 - m.sells[i]))
-    # A limit has a price only where it binds.
-    model.full_is_greatest = pyo.Constraint(
-        who, rule=lambda m, i: greatest[i] - m.used[i] <= (greatest[i] - least[i]) * (1 - m.is_full[i])
-    )
-    model.only_full_pays = pyo.Constraint(who, rule=lambda m, i: m.at_most[i] <= m.at_most[i].ub * m.is_full[i])
-    model.empty_is_least = pyo.Constraint(
-        who, rule=lambda m, i: m.used[i] - least[i] <= (greatest[i] - least[i]) * (1 - m.is_empty[i])
-    )
-    model.only_empty_pays = pyo.Constraint(who, rule=lambda m, i: m.at_least[i] <= m.at_least[i].ub * m.is_empty[i])
-
-
-def _state_profit(model: Any, data: dict[str, Any]) -> None:
-    import pyomo.environ as pyo
-
-    most_bought = sum(model.bought[i].ub for i in model.member)
-    most_sold = sum(model.sold[i].ub for i in model.member)
-    model.bought_at = pyo.Var(model.level, bounds=(0, most_bought))
-    model.sold_at = pyo.Var(model.level, bounds=(0, most_sold))
-    model.imported = pyo.Var(bounds=(0, most_bought))
-    model.exported = pyo.Var(bounds=(0, most_sold))
-    # All that is bought is bought at the chosen price, and all that is sold is sold at it.
-    model.bought_at_price = pyo.Constraint(model.level, rule=lambda m, h: m.bought_at[h] <= most_bought * m.buy_is[h])
-    model.sold_at_price = pyo.Constraint(model.level, rule=lambda m, h: m.sold_at[h] <= most_sold * m.sell_is[h])
-    bought, sold = pyo.quicksum(model.bought.values()), pyo.quicksum(model.sold.values())
-    model.all_is_bought = pyo.Constraint(expr=pyo.quicksum(model.bought_at.values()) == bought)
-    model.all_is_sold = pyo.Constraint(expr=pyo.quicksum(model.sold_at.values()) == sold)
-    # The grid supplies or takes what is left over.
-    model.grid_balances = pyo.Constraint(expr=model.imported - model.exported == bought - sold)
-    # What members pay less what they and the grid are paid.
-    paid = pyo.quicksum(model.menu[h] * (model.bought_at[h] - model.sold_at[h]) for h in model.level)
-    grid = data["high"] * model.imported - data["low"] * model.exported
-    model.profit = pyo.Objective(expr=paid - grid, sense=pyo.maximize)
+    block.used = pyo.Expression(expr=own + block.bought - block.sold)
+    # Loads keep their limits.
+    block.at_most = pyo.Constraint(expr=block.bought - block.sold <= greatest - own)
+    block.at_least = pyo.Constraint(expr=block.sold - block.bought <= own - least)
+    # What is paid, less what using it is worth.
+    worth = data["first"] * block.used - 0.5 * data["fall"] * block.used**2
+    block.cost = pyo.Objective(expr=model.buy_price * block.bought - model.sell_price * block.sold - worth)
+    bounds[block.bought] = greatest - own, high - low
+    bounds[block.sold] = own - least, high - low
+    bounds[block.at_most] = greatest - least, max(0.0, data["first"] - data["fall"] * greatest - low)
+    bounds[block.at_least] = greatest - least, max(0.0, high - data["first"] + data["fall"] * least)
