@@ -9,15 +9,19 @@ import pandas as pd
 
 from ..instances.errors import NotApplicable
 from ..instances.operator import OperatorInstance
-from ..instances.shelf import load
+from ..instances.shelf import library, load
+from ..instances.tariff import TariffInstance
 from ..models.problem import problem, problems
 from ..models.stackelberg.operator import OperatorDecision
-from ..solvers.method import default_calls
+from ..models.stackelberg.tariff import TariffDecision
+from ..solvers.certificates import CERTIFIABLE, certify
+from ..solvers.method import cells, default_calls
 from ..solvers.solve import run_call
 from .figures import save_figure
-from .figures_stackelberg import profit_figure
+from .figures_stackelberg import bracket_figure, profit_figure
 from .report import Picture, Section, Table
 from .suite_sections import compare_shipped, comparison_section, overview_section
+from .suites import say
 from .tables import readable, slug, write_table
 
 if TYPE_CHECKING:
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
 
 SPLIT = ("profit", "followers_gain", "total_gain", "share_lost")
 DRAWN = ("stackelberg/four-prosumers", "stackelberg/four-log-prosumers", "stackelberg/two-peaks")
+TARIFFS = ("stackelberg/two-batteries", "stackelberg/three-homes")
+SHOWN_TARIFFS = ("bilevel", "strict", "keep_answers", "worth_prices")
+CERTIFIED = tuple(CERTIFIABLE)
 COMMAND = "commonwatt tables --suite stackelberg"
 
 SEEDS = (0,)
@@ -56,6 +63,8 @@ def stackelberg_suite(out: Path, workers: int, console: Console) -> list[Section
         for one in shipped:
             sections.append(comparison_section(out, one, compared[one.meta.name], seeds=SEEDS))
     sections.append(welfare_section(out, DRAWN))
+    sections.append(tariff_section(out, TARIFFS))
+    sections.append(certificates_section(out, console))
     return sections
 
 
@@ -109,3 +118,81 @@ def welfare_section(out: Path, names: tuple[str, ...]) -> Section:
             )
         )
     return Section("Stackelberg, operator: who keeps what", "", tables, figures, COMMAND)
+
+
+def tariff_section(out: Path, names: tuple[str, ...]) -> Section:
+    """An operator's tariff in the grid's bracket, by method, and what members' ties are worth.
+
+    Parameters
+    ----------
+    out : path
+        Folder of results.
+    names : tuple of str
+        Shipped instances with batteries.
+
+    Returns
+    -------
+    Section
+    """
+    figures = []
+    for name in names:
+        instance = load(name)
+        assert isinstance(instance, TariffInstance)
+        decisions = {}
+        for chosen in default_calls("stackelberg.tariff"):
+            limit = chosen.method.size_limit
+            if chosen.method.name in SHOWN_TARIFFS and (limit is None or cells(instance) <= limit):
+                decision = run_call(instance, chosen, "profit").decision
+                assert isinstance(decision, TariffDecision)
+                decisions[chosen.label] = decision
+        decisions = dict(list(decisions.items())[:3])
+        picture = bracket_figure(instance, decisions, name)
+        figures.append(
+            Picture(
+                f"{name}: prices within the grid's bracket, and imports where members' ties suit the operator or not.",
+                save_figure(picture, out / "figures", f"{slug(name)}-bracket")[0],
+                "Buying and selling prices by interval inside the band between feed-in and retail price.",
+            )
+        )
+    return Section("Stackelberg, members with batteries: prices in the bracket", "", [], figures, COMMAND)
+
+
+def certificates_section(out: Path, console: Console) -> Section:
+    """How nearly each exact method's and program's answer is an equilibrium, followers solved again.
+
+    Parameters
+    ----------
+    out : path
+        Folder of results.
+    console : rich.console.Console
+        Where progress is shown.
+
+    Returns
+    -------
+    Section
+    """
+    rows = []
+    shipped = library().query("problem in @CERTIFIED")["name"]
+    for name in shipped:
+        say(console, f"certificates: {name}")
+        instance = load(name)
+        for chosen in default_calls(instance.problem):
+            limit = chosen.method.size_limit
+            if chosen.method.kind == "heuristic" or (limit is not None and cells(instance) > limit):
+                continue
+            try:
+                found = certify(run_call(instance, chosen, None))
+            except NotApplicable:
+                continue
+            rows.append({"instance": name, **found.row()})
+    frame = pd.DataFrame(rows)
+    caption = "Certificates of the Stackelberg games"
+    note = (
+        "followers_epsilon: the most that a follower could gain by itself, solved again; pessimistic: the leader's "
+        "value where followers' ties do not suit it; leader_epsilon: distance from a bound that somebody proved, of "
+        "sellers the most that one could gain by another price; price_use: greatest use of a proven constant; "
+        "stretched: the program's optimum with constants ten times as large. A menu or a margin restricts the leader, "
+        "so that it stays below its bound and is not certified; nor are prices that only keep costs low."
+    )
+    write_table(frame, out / "tables", "stackelberg-certificates", caption=caption, note=note)
+    return Section("Stackelberg: certificates", "", [Table(caption, readable(frame), note)], [], COMMAND)

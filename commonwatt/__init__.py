@@ -20,6 +20,7 @@ __all__ = [
     "InstanceError",
     "NotApplicable",
     "__version__",
+    "certify",
     "check",
     "compare",
     "library",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .benchmarks.compare import compare
     from .instances.errors import InfeasibleError, InstanceError, NotApplicable
     from .instances.shelf import library, load, save
+    from .solvers.certificates import certify
     from .solvers.method import method, methods
     from .solvers.settlement_sources import settlement_of
     from .solvers.solution import load_solution
@@ -47,6 +49,7 @@ else:
         "InfeasibleError": "instances.errors",
         "InstanceError": "instances.errors",
         "NotApplicable": "instances.errors",
+        "certify": "solvers.certificates",
         "check": "solvers.solve",
         "compare": "benchmarks.compare",
         "library": "instances.shelf",
