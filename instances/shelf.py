@@ -23,6 +23,7 @@ CLASSES = {
     "settlement.responsive": ("responsive", "ResponsiveInstance"),
     "stackelberg.operator": ("operator", "OperatorInstance"),
     "stackelberg.sellers": ("sellers", "SellersInstance"),
+    "stackelberg.procurement": ("procurement", "ProcurementInstance"),
     "stackelberg.tariff": ("tariff", "TariffInstance"),
 }
 """Problem to module and name of its instance class."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..models.problem import problem_of
 from ..models.stackelberg import operator as operator_rules
+from ..models.stackelberg import procurement as procurement_rules
 from ..models.stackelberg import sellers as sellers_rules
 from ..models.stackelberg import tariff as tariff_rules
 from ..models.stackelberg.competition import buyers_regret
@@ -221,6 +222,16 @@ def _sellers(solution: Solution) -> _Findings:
     return _Findings(gains, size, sellers_rules.epsilon(instance, decision), welfare)
 
 
+def _procurement(solution: Solution) -> _Findings:
+    instance: Any = solution.instance
+    decision: Any = solution.decision
+    gains = procurement_rules.regret(instance, decision.price, decision.sold_kwh)
+    size = np.maximum(instance.money_size[:, None], decision.price * instance.capacity_kwh)
+    paid = procurement_rules.payment(instance, decision)
+    saved, earned = float(instance.money_size.sum()) - paid, procurement_rules.sellers_profit(instance, decision)
+    return _Findings(gains, size, paid, {"leader": saved, "followers": earned, "total": saved + earned})
+
+
 def _tariff(solution: Solution) -> _Findings:
     from .tariff_answers import best_and_worst, least_costs
 
@@ -258,6 +269,7 @@ def _products(instance: Any, decision: Any) -> float:
 
 CERTIFIABLE: Mapping[str, Callable[[Solution], _Findings]] = {
     "stackelberg.operator": _operator,
+    "stackelberg.procurement": _procurement,
     "stackelberg.sellers": _sellers,
     "stackelberg.tariff": _tariff,
 }

@@ -26,7 +26,6 @@ from commonwatt.solvers.kernels.seller_prices import (
     buyers_choice,
     edgeworth_distribution,
     price_equilibrium,
-    procurement_prices,
 )
 from commonwatt.solvers.sellers_runs import choice_by_program, chosen, play
 from hypothesis import given, settings
@@ -485,39 +484,3 @@ def test_solutions_are_saved_and_read_back(tmp_path):
     assert again.objective == solution.objective
     assert "idle 1" in solution.notes[0]
     assert "level" in again.tables()["interval"].columns
-
-
-# A buyer that leads.
-
-
-@settings(max_examples=30, deadline=None)
-@given(SEEDS)
-def test_procurement_price_is_the_dual_of_the_cheapest_way(seed):
-    import cvxpy as cp
-
-    rng = np.random.default_rng(seed)
-    n = int(rng.integers(1, 6))
-    slope, cap = rng.uniform(0.02, 0.5, n), rng.choice([0.5, 2.0, np.inf], n)
-    demand = float(rng.uniform(0.1, 0.95)) * min(cap.sum(), 10.0)
-    price, sold = procurement_prices(slope, cap, demand)
-    sellers = cp.Variable(n, nonneg=True)
-    met = cp.sum(sellers) == demand
-    program = cp.Problem(
-        cp.Minimize(cp.sum(cp.multiply(0.5 * slope, cp.square(sellers)))), [met, sellers <= np.minimum(cap, 1e3)]
-    )
-    program.solve(solver=cp.CLARABEL)
-    np.testing.assert_allclose(sold, sellers.value, atol=1e-5)
-    assert price == pytest.approx(-float(met.dual_value), abs=1e-5)
-    np.testing.assert_allclose(sold, np.minimum(price / slope, cap), rtol=1e-9)
-
-
-def test_procurement_without_binding_capacities_and_beyond():
-    price, sold = procurement_prices([0.1, 0.05], [np.inf, np.inf], 6.0)
-    assert price == pytest.approx(6.0 / 30.0)
-    np.testing.assert_allclose(sold, [2.0, 4.0])
-    price, _ = procurement_prices([0.1, 0.05], [1.0, 3.0], 4.0)
-    assert price == pytest.approx(0.15)
-    with pytest.raises(ValueError, match="above all capacities together"):
-        procurement_prices([0.1], [1.0], 2.0)
-    with pytest.raises(ValueError, match="must be positive"):
-        procurement_prices([0.0], [1.0], 0.5)

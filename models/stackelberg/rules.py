@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..problem import Problem
 from .operator import OPERATOR
+from .procurement import PROCUREMENT
 from .sellers import SELLERS
 from .tariff import TARIFF
 
-PROBLEMS: tuple[Problem, ...] = (OPERATOR, SELLERS, TARIFF)
+PROBLEMS: tuple[Problem, ...] = (OPERATOR, SELLERS, TARIFF, PROCUREMENT)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .seller_prices import buyers_choice as buyers_choice
     from .seller_prices import edgeworth_distribution as edgeworth_distribution
     from .seller_prices import price_equilibrium as price_equilibrium
-    from .seller_prices import procurement_prices as procurement_prices
     from .water_level import fill_to_level as fill_to_level
     from .water_level import water_filling as water_filling
     from .water_level import weighted_max_min as weighted_max_min
@@ -47,7 +46,6 @@ else:
         "buyers_choice": "seller_prices",
         "edgeworth_distribution": "seller_prices",
         "price_equilibrium": "seller_prices",
-        "procurement_prices": "seller_prices",
         "bills": "internal_prices",
         "dual_prices": "internal_prices",
         "mmr_prices": "internal_prices",

@@ -16,8 +16,7 @@ the grid is a lake at the retail price. Demand poured into them stands at one le
 
 All but the interior one are proved; there a seller may gain by filling its rivals up, which the caller has to check.
 
-Source: Paudel et al., IEEE TIE 66(8), 2019 (the game); closed forms are ours. Edgeworth, 1897; Tushar et al., IEEE TSG
-5(3), 2014 (a buyer that leads).
+Source: Paudel et al., IEEE TIE 66(8), 2019 (the game); closed forms are ours. Edgeworth, 1897.
 """
 
 from __future__ import annotations
@@ -209,44 +208,3 @@ def edgeworth_distribution(
     margin = np.maximum(np.asarray(price, dtype=float) - cost_price, earned / capacity_kwh)
     found: np.ndarray = np.minimum((margin * capacity_kwh - earned) / (margin * (2.0 * capacity_kwh - demand_kwh)), 1.0)
     return found
-
-
-def procurement_prices(cost_slope: Any, capacity_kwh: Any, demand_kwh: float) -> tuple[float, np.ndarray]:
-    """The one price at which a buyer that leads procures what it needs of sellers with costs α e²/2 each.
-
-    Sellers answer a price p by min(p/α, cap). Of all equilibria in the shared demand this is the variational one: the
-    same multiplier for all, the optimum of least cost.
-
-    Parameters
-    ----------
-    cost_slope : (n,) array, currency/kWh²
-        α, positive.
-    capacity_kwh : (n,) array, kWh
-        The most each can sell; may be infinite.
-    demand_kwh : float, kWh
-        What is needed.
-
-    Returns
-    -------
-    price : float, currency/kWh
-        D / Σ(1/α) where no capacity binds.
-    sold_kwh : (n,) array, kWh
-
-    Raises
-    ------
-    ValueError
-        If all together cannot sell as much.
-
-    Examples
-    --------
-    >>> procurement_prices([0.1, 0.05], [10.0, 10.0], 6.0)[0].__round__(6)
-    0.2
-    """
-    slope, capacity = np.asarray(cost_slope, dtype=float), np.asarray(capacity_kwh, dtype=float)
-    if not (slope > 0).all():
-        raise ValueError("every cost_slope must be positive")
-    if demand_kwh > capacity.sum():
-        raise ValueError(f"demand {demand_kwh:g} is above all capacities together, {capacity.sum():g}")
-    sold, level = fill_to_level(np.zeros_like(slope), capacity * slope, 1.0 / slope, demand_kwh, return_level=True)
-    # Where all are full, the least price at which they are.
-    return float(min(level, (slope * capacity).max(initial=0.0))), sold
