@@ -22,6 +22,7 @@ CLASSES = {
     "settlement": ("settlement", "SettlementInstance"),
     "settlement.responsive": ("responsive", "ResponsiveInstance"),
     "stackelberg.operator": ("operator", "OperatorInstance"),
+    "stackelberg.prospects": ("prospects", "ProspectsInstance"),
     "stackelberg.sellers": ("sellers", "SellersInstance"),
     "stackelberg.procurement": ("procurement", "ProcurementInstance"),
     "stackelberg.tariff": ("tariff", "TariffInstance"),

@@ -8,20 +8,14 @@ constants ten times as large. A constant that is too small restricts the leader 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..models.problem import problem_of
-from ..models.stackelberg import operator as operator_rules
-from ..models.stackelberg import procurement as procurement_rules
-from ..models.stackelberg import sellers as sellers_rules
-from ..models.stackelberg import tariff as tariff_rules
-from ..models.stackelberg.competition import buyers_regret
-from ..models.stackelberg.operator_response import regret as operator_regret
-from ..models.stackelberg.tariff_bound import member_cost
+from .certificate_findings import CERTIFIABLE
 from .solution import Solution
 
 if TYPE_CHECKING:
@@ -129,17 +123,6 @@ class EpsilonCertificate:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class _Findings:
-    """What a game's own part of the certificate finds."""
-
-    gains: np.ndarray
-    sizes: np.ndarray
-    pessimistic: float
-    welfare: Mapping[str, float]
-    complementarity: float = math.nan
-
-
 def certify(solution: Solution, *, price_factor: float = 1.0, time_limit_s: float | None = None) -> EpsilonCertificate:
     """Certify a solution of a Stackelberg game, by solving followers again and by bounds that others proved.
 
@@ -198,82 +181,6 @@ def _bound(solution: Solution, criterion: str) -> tuple[float, str]:
     if found.tighter(tree, bound):
         return tree, "the solver's tree"
     return bound, by
-
-
-def _operator(solution: Solution) -> _Findings:
-    instance: Any = solution.instance
-    decision: Any = solution.decision
-    gains = operator_regret(instance, decision.consumption_kwh, decision.buy_price, decision.sell_price)
-    value = operator_rules.profit(instance, decision)
-    followers = operator_rules.followers_gain(instance, decision)
-    welfare = {"leader": value, "followers": followers, "total": value + followers}
-    # Utilities are strictly concave, so answers are unique.
-    return _Findings(gains, operator_rules.money_size(instance), value, welfare)
-
-
-def _sellers(solution: Solution) -> _Findings:
-    instance: Any = solution.instance
-    decision: Any = solution.decision
-    gains = buyers_regret(instance, decision.price, decision.sold_kwh, decision.grid_kwh)
-    size = (float(instance.price_size.max()) or 1.0) * instance.demand_kwh
-    profit = sellers_rules.sellers_profit(instance, decision)
-    saved = float(instance.retail_price @ instance.demand_kwh) - sellers_rules.buyers_cost(instance, decision)
-    welfare = {"leader": profit, "followers": saved, "total": profit + saved}
-    return _Findings(gains, size, sellers_rules.epsilon(instance, decision), welfare)
-
-
-def _procurement(solution: Solution) -> _Findings:
-    instance: Any = solution.instance
-    decision: Any = solution.decision
-    gains = procurement_rules.regret(instance, decision.price, decision.sold_kwh)
-    size = np.maximum(instance.money_size[:, None], decision.price * instance.capacity_kwh)
-    paid = procurement_rules.payment(instance, decision)
-    saved, earned = float(instance.money_size.sum()) - paid, procurement_rules.sellers_profit(instance, decision)
-    return _Findings(gains, size, paid, {"leader": saved, "followers": earned, "total": saved + earned})
-
-
-def _tariff(solution: Solution) -> _Findings:
-    from .tariff_answers import best_and_worst, least_costs
-
-    instance: Any = solution.instance
-    decision: Any = solution.decision
-    prices = decision.buy_price, decision.sell_price
-    answers = least_costs(instance, *prices)
-    gains = member_cost(instance, decision.charge_kwh, decision.discharge_kwh, *prices) - answers.cost
-    worst = best_and_worst(instance, *prices, answers, worst=True)
-    feared = decision.replace(worst_charge_kwh=worst[0], worst_discharge_kwh=worst[1])
-    value = tariff_rules.profit(instance, decision)
-    idle = np.zeros_like(instance.net_kwh)
-    alone = member_cost(instance, idle, idle, instance.retail_price, instance.feed_in_price).sum()
-    followers = float(alone) - tariff_rules.followers_cost(instance, decision)
-    welfare = {"leader": value, "followers": followers, "total": value + followers}
-    pessimistic = tariff_rules.pessimistic_profit(instance, feared)
-    products = _products(instance, decision)
-    return _Findings(gains, tariff_rules.money_size(instance), pessimistic, welfare, products)
-
-
-def _products(instance: Any, decision: Any) -> float:
-    """Greatest product of a quantity and its price in a decision's own proof, currency."""
-    worth = np.clip(decision.energy_worth, decision.sell_price[:, None], decision.buy_price[:, None])
-    net = instance.net_kwh + decision.charge_kwh - decision.discharge_kwh
-    charging = instance.wear_price + worth - instance.efficiency * decision.storage_worth
-    discharging = instance.wear_price - worth + decision.storage_worth / instance.efficiency
-    found = [
-        np.maximum(net, 0.0) * (decision.buy_price[:, None] - worth),
-        np.maximum(-net, 0.0) * (worth - decision.sell_price[:, None]),
-    ]
-    for flow, cost in ((decision.charge_kwh, charging), (decision.discharge_kwh, discharging)):
-        found += [flow * np.maximum(cost, 0.0), (instance.power_kwh - flow) * np.maximum(-cost, 0.0)]
-    return float(max(np.abs(one).max() for one in found))
-
-
-CERTIFIABLE: Mapping[str, Callable[[Solution], _Findings]] = {
-    "stackelberg.operator": _operator,
-    "stackelberg.procurement": _procurement,
-    "stackelberg.sellers": _sellers,
-    "stackelberg.tariff": _tariff,
-}
-"""Games that have certificates, and what is found of each."""
 
 
 def _constants(

@@ -6,10 +6,11 @@ A second opinion, where the extra ``scip`` is installed: complementarity without
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..instances.errors import NotApplicable
-from .programs import Outcome, read_results, refuse_what_is_not_seen
+from .programs import Outcome, SolverError, read_results, refuse_what_is_not_seen
 
 if TYPE_CHECKING:
     import pyomo.environ as pyo
@@ -62,15 +63,29 @@ def solve_scip(
 
     objective, _ = refuse_what_is_not_seen(model, "SCIP", SEES)
     started = time.perf_counter()
-    results = SolverFactory("scip_direct").solve(
-        model,
-        load_solutions=False,
-        raise_exception_on_nonoptimal_result=False,
-        time_limit=time_limit_s,
-        threads=1,
-        rel_gap=gap,
-        solver_options={"display/verblevel": 0, **options},
-    )
+
+    def solve(chosen: Mapping[str, Any]) -> Any:
+        left = None if time_limit_s is None else max(0.0, time_limit_s - (time.perf_counter() - started))
+        return SolverFactory("scip_direct").solve(
+            model,
+            load_solutions=False,
+            raise_exception_on_nonoptimal_result=False,
+            time_limit=left,
+            threads=1,
+            rel_gap=gap,
+            solver_options={"display/verblevel": 0, **chosen},
+        )
+
+    try:
+        results = solve(options)
+    # Its LP solver gives up now and then, which pyscipopt says by a bare Exception; in its own settings it may not.
+    except Exception as error:
+        if not options:
+            raise SolverError(f"SCIP failed on the program {model.name}: {error}") from error
+        try:
+            results = solve({})
+        except Exception as again:
+            raise SolverError(f"SCIP failed on the program {model.name}: {again}") from again
     seconds = time.perf_counter() - started
     # A tree proves optimality, whatever the variables are.
     return read_results(model, objective, results, True, (seconds, 0.0), solver="SCIP")

