@@ -24,8 +24,11 @@ from ..instances.errors import NotApplicable
 from ..models.allocation import program
 from .allocation_runs import Run, into_feasible_set, snap_to_limits
 from .program_runs import NOT_STARTED, OutcomeSum, Part, Watch, run_in_turn, stated_and_solved
-from .programs import EXACT_QP, Outcome, SolverError, solve_cvxpy, solve_pyomo
+from .programs import Outcome, SolverError, solve_cvxpy, solve_pyomo
 from .status import Status
+
+EXACT_QP = {"qp_regularization_value": 0.0}
+"""HiGHS adds 1e-7 to the Hessian by default; these are positive definite and need none."""
 
 SHORT_STEPS = {"max_step_fraction": 0.95}
 """Shorter steps of the interior-point method, for the rare case in which it gets stuck on its usual path."""

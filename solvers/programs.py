@@ -32,9 +32,6 @@ HIGHS_DEFAULTS: Mapping[str, Any] = {"threads": 1, "mip_rel_gap": 0.0}
 The absolute gap stays at HiGHS' own 1e-6 in the objective's unit.
 """
 
-EXACT_QP: Mapping[str, Any] = {"qp_regularization_value": 0.0}
-"""HiGHS adds 1e-7 to the Hessian by default; a positive definite one needs none."""
-
 TIGHT_CONES: Mapping[str, Any] = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
 """Rules judge energies to 1e-9 and regret to 1e-7; Clarabel's own 1e-8 leaves gaps of up to 4e-6 on small instances."""
 

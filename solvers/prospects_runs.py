@@ -15,7 +15,7 @@ from .kernels.prospect_prices import best_base_price, price_today, selling_thres
 from .kkt import single_level
 from .method import Answer
 from .program_runs import Watch, timed
-from .programs import EXACT_QP, solve_pyomo
+from .programs import solve_pyomo
 from .scip_programs import solve_scip
 from .status import Status
 
@@ -76,7 +76,7 @@ def _refuse_losses(instance: ProspectsInstance) -> None:
 def equilibrium_by_program(instance: ProspectsInstance, t: int, base_price: float) -> np.ndarray:
     """What members buy at a base price, (n,) kWh, by the program of their potential (HiGHS)."""
     model, _ = build_equilibrium(instance, t, base_price)
-    solve_pyomo(model, **TIGHT, **EXACT_QP)
+    solve_pyomo(model, **TIGHT)
     return np.array([float(model.members.bought[n]()) for n in range(len(instance.member))])
 
 

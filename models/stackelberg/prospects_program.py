@@ -85,8 +85,8 @@ def build_equilibrium(
         price: Any = model.base_price
     else:
         price = float(base_price)
-    # The members' potential.
-    members.potential = pyo.Objective(expr=(price - tomorrow) * total + 0.5 * slope * (total**2 + squares))
+    # The members' potential, in parts of the slope, so that its squares are of the size of one.
+    members.potential = pyo.Objective(expr=(price - tomorrow) / slope * total + 0.5 * (total**2 + squares))
     bounds = ComponentMap()
     if base_price is not None:
         return model, bounds
