@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .internal_prices import traded as traded
     from .level_path import SupplyPath as SupplyPath
     from .level_path import supply_path as supply_path
+    from .load_flow import Sensitivity as Sensitivity
+    from .load_flow import existence_margin as existence_margin
+    from .load_flow import power_flow as power_flow
+    from .load_flow import voltage_sensitivity as voltage_sensitivity
     from .operator_pricing import OperatorPricing as OperatorPricing
     from .operator_pricing import operator_prices_log as operator_prices_log
     from .operator_pricing import operator_prices_quadratic as operator_prices_quadratic
@@ -39,6 +43,10 @@ else:
         "battery_schedule": "battery",
         "battery_schedules": "battery",
         "SupplyPath": "level_path",
+        "Sensitivity": "load_flow",
+        "existence_margin": "load_flow",
+        "power_flow": "load_flow",
+        "voltage_sensitivity": "load_flow",
         "bill_sharing_prices": "internal_prices",
         "OperatorPricing": "operator_pricing",
         "operator_prices_log": "operator_pricing",

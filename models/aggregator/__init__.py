@@ -1,0 +1,1 @@
+"""What is asked of an aggregator: markets, agents and the feeder that they share."""
