@@ -68,9 +68,10 @@ def sweep(feeder: Feeder, net_load_kw: np.ndarray, net_load_kvar: np.ndarray | N
     order = feeder.lines_downwards
     for _ in range(SWEEPS):
         at_load = voltage[:, feeder.load_bus, feeder.load_phase]
-        drawn = np.zeros((samples, buses, PHASES), complex)
+        gathered = np.zeros((buses * PHASES, samples), complex)
         with np.errstate(all="ignore"):
-            np.add.at(drawn, (slice(None), feeder.load_bus, feeder.load_phase), np.conj(power / at_load))
+            np.add.at(gathered, feeder.load_bus * PHASES + feeder.load_phase, np.conj(power / at_load).T)
+        drawn = gathered.T.reshape(samples, buses, PHASES).copy()
         for k in order[::-1]:
             drawn[:, feeder.line_from[k]] += drawn[:, feeder.line_to[k]]
         new = np.empty_like(voltage)
