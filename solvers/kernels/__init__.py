@@ -8,6 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .availability import capacity_distribution as capacity_distribution
+    from .availability import firm_capacity as firm_capacity
+    from .availability import firm_capacity_mixture as firm_capacity_mixture
+    from .availability import poisson_binomial as poisson_binomial
     from .battery import BatterySchedule as BatterySchedule
     from .battery import BatterySchedules as BatterySchedules
     from .battery import battery_schedule as battery_schedule
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
     from .load_flow import existence_margin as existence_margin
     from .load_flow import power_flow as power_flow
     from .load_flow import voltage_sensitivity as voltage_sensitivity
+    from .newsvendor import merit_order_offer as merit_order_offer
+    from .newsvendor import newsvendor_offer as newsvendor_offer
+    from .newsvendor import newsvendor_value as newsvendor_value
     from .operator_pricing import OperatorPricing as OperatorPricing
     from .operator_pricing import operator_prices_log as operator_prices_log
     from .operator_pricing import operator_prices_quadratic as operator_prices_quadratic
@@ -38,6 +45,13 @@ else:
     from importlib import import_module
 
     _MODULES = {
+        "newsvendor_value": "newsvendor",
+        "newsvendor_offer": "newsvendor",
+        "merit_order_offer": "newsvendor",
+        "poisson_binomial": "availability",
+        "firm_capacity_mixture": "availability",
+        "firm_capacity": "availability",
+        "capacity_distribution": "availability",
         "BatterySchedule": "battery",
         "BatterySchedules": "battery",
         "battery_schedule": "battery",

@@ -1,0 +1,83 @@
+"""By what portfolios are judged: profit, its worst part, emissions, fees, and what was promised in vain."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...instances.portfolio import PortfolioInstance
+from .portfolio import PortfolioDecision, size_kw
+
+
+def profits(instance: PortfolioInstance, decision: PortfolioDecision) -> np.ndarray:
+    """What is left in each scenario, (S,) currency: what markets pay less fees, imbalance, missed targets and room."""
+    per_kwh = (
+        instance.day_ahead_price * decision.day_ahead_kw
+        + instance.intraday_sale_price * decision.intraday_sale_kw
+        - instance.intraday_purchase_price * decision.intraday_purchase_kw
+        + instance.up_accepted * instance.up_price * decision.up_offer_kw
+        - instance.down_accepted * instance.down_price * decision.down_offer_kw
+        + instance.up_reserve_price * decision.up_reserve_kw
+        + instance.down_reserve_price * decision.down_reserve_kw
+        - instance.missing_price * np.maximum(-decision.surplus_kw, 0.0)
+        + instance.surplus_price * np.maximum(decision.surplus_kw, 0.0)
+        - decision.discharge_kw @ instance.flexibility_fee
+        - instance.room_price * decision.lacking_room_kw.sum(axis=0)
+    )
+    on_the_way = instance.rapid_price * decision.rapid_kwh.sum(axis=(1, 2))
+    missed = (decision.missed_kwh @ instance.target_price).sum(axis=1)
+    return np.asarray(instance.dt_h * per_kwh.sum(axis=1) - on_the_way - missed)
+
+
+def expected_profit(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """Mean profit, currency."""
+    return float(instance.chance @ profits(instance, decision))
+
+
+def tail_profit(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """CVaR_α of profit: the mean of the worst part α, currency."""
+    found = profits(instance, decision)
+    order = np.argsort(found, kind="stable")
+    before = np.cumsum(instance.chance[order]) - instance.chance[order]
+    weight = np.clip(instance.tail - before, 0.0, instance.chance[order]) / instance.tail
+    return float(weight @ found[order] / weight.sum())
+
+
+def risk_adjusted_profit(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """(1 - ω) mean + ω CVaR_α of profit, currency."""
+    mean = (1.0 - instance.risk_weight) * expected_profit(instance, decision)
+    return mean + (instance.risk_weight * tail_profit(instance, decision) if instance.risk_weight else 0.0)
+
+
+def carbon_kg(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """Mean emissions of what is taken from the grid, kg."""
+    taken = np.maximum(-decision.export_kw, 0.0)
+    return float(instance.dt_h * (instance.chance @ (taken * instance.carbon_kg_per_kwh)).sum())
+
+
+def members_fees(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """Mean of what members are paid for what their storages discharge, currency."""
+    paid = (decision.discharge_kw @ instance.flexibility_fee).sum(axis=1)
+    return float(instance.dt_h * instance.chance @ paid)
+
+
+def missing_kwh(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """Mean energy that was sold and not delivered, kWh."""
+    return float(instance.dt_h * (instance.chance @ np.maximum(-decision.surplus_kw, 0.0)).sum())
+
+
+def lacking_room_kwh(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """Mean of what was promised and could not have been delivered, kW for h."""
+    return float(instance.dt_h * (instance.chance @ decision.lacking_room_kw.sum(axis=0)).sum())
+
+
+def non_delivery(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """Probability that something is missing, or a promise lacks room, in some interval."""
+    slack = 1e-6 * size_kw(instance)
+    short = (decision.surplus_kw < -slack).any(axis=1) | (decision.lacking_room_kw > slack).any(axis=(0, 2))
+    return float(instance.chance @ short)
+
+
+def scale(instance: PortfolioInstance) -> float:
+    """A thousandth of what the greatest power of all members is worth over the horizon, currency."""
+    price = np.abs(instance.day_ahead_price).mean()
+    return 1e-3 * float(price * size_kw(instance) * len(instance.interval) * instance.dt_h) or 1.0

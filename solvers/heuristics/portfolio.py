@@ -1,0 +1,189 @@
+"""How aggregators choose offers by rule; what follows them is the best that can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...instances.errors import NotApplicable
+from ...instances.portfolio import PortfolioInstance
+from ...models.aggregator.portfolio import PortfolioDecision, room_kw
+from ...models.aggregator.portfolio_criteria import risk_adjusted_profit
+from ..kernels.newsvendor import newsvendor_offer
+from ..method import Answer
+from ..portfolio_recourse import Offers, with_recourse
+from ..portfolio_runs import run_program, run_stochastic
+from ..program_runs import Watch
+
+
+def run_no_offer(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Nothing is offered beforehand."""
+    return Answer(with_recourse(instance, Offers.none(instance), time_limit_s))
+
+
+def charged_by_rule(instance: PortfolioInstance) -> PortfolioDecision:
+    """Every storage charges as soon and as fast as it can, none discharges, nothing is offered or curtailed."""
+    scenarios, intervals, storages = instance.storage_shape
+    charge, rapid = np.zeros((scenarios, intervals, storages)), np.zeros((scenarios, intervals, storages))
+    content = np.broadcast_to(instance.initial_kwh, (scenarios, storages)).copy()
+    gain = instance.dt_h * instance.charge_efficiency
+    for t in range(intervals):
+        kept = instance.retention * content - instance.driven_kwh[:, t]
+        room = np.maximum(instance.capacity_kwh - kept, 0.0) / gain
+        charge[:, t] = np.minimum(instance.there[:, t] * instance.charge_kw, room)
+        kept += gain * charge[:, t]
+        rapid[:, t] = np.clip(instance.minimum_kwh - kept, 0.0, instance.driven_kwh[:, t])
+        content = kept + rapid[:, t]
+    return PortfolioDecision(instance=instance, day_ahead_kw=np.zeros(intervals), charge_kw=charge, rapid_kwh=rapid)
+
+
+def by_block(
+    instance: PortfolioInstance, hours: float, values: np.ndarray, take: Callable[..., np.ndarray]
+) -> np.ndarray:
+    """One number for each block out of the numbers (…, T) of its intervals, (T,)."""
+    block = instance.block_of(hours)
+    numbers = np.array([take(values[..., block == b]) for b in range(block[-1] + 1)])
+    return np.asarray(numbers[block])
+
+
+def run_mean_export(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+    """The mean of what is exported where storages charge by rule, no reserve."""
+    offers = Offers.none(instance)
+    return Answer(
+        with_recourse(
+            instance, Offers(_mean_export(instance), offers.up_reserve_kw, offers.down_reserve_kw), time_limit_s
+        )
+    )
+
+
+def _mean_export(instance: PortfolioInstance) -> np.ndarray:
+    mean = instance.chance @ charged_by_rule(instance).export_kw
+    return by_block(instance, instance.day_ahead_block_h, mean, np.mean)
+
+
+def run_firm_reserve(instance: PortfolioInstance, confidence: float, *, time_limit_s: float | None = None) -> Answer:
+    """The mean export, and as reserve what is there with a confidence in each interval of the block.
+
+    Raises
+    ------
+    NotApplicable
+        For a confidence outside (0, 1).
+    """
+    if not 0 < confidence < 1:
+        raise NotApplicable(f"confidence must lie between 0 and 1, not {confidence:g}")
+    ruled = charged_by_rule(instance)
+    firm = [
+        by_block(instance, instance.reserve_block_h, _firm(instance, room, confidence), np.min)
+        for room in room_kw(ruled)
+    ]
+    return Answer(with_recourse(instance, Offers(_mean_export(instance), firm[0], firm[1]), time_limit_s))
+
+
+def _firm(instance: PortfolioInstance, room: np.ndarray, confidence: float) -> np.ndarray:
+    """Greatest room that at least the confidence of scenarios has, (T,) kW."""
+    firm = np.zeros(room.shape[1])
+    for t in range(len(firm)):
+        order = np.argsort(room[:, t], kind="stable")
+        below = np.cumsum(instance.chance[order]) - instance.chance[order]
+        # The last level such that what lies strictly below it has no more than the chance that is left.
+        firm[t] = room[order[np.flatnonzero(below <= 1 - confidence + 1e-12)[-1]], t]
+    return firm
+
+
+def run_newsvendor(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Each block's best quantile of what is exported where storages charge by rule, no reserve.
+
+    Raises
+    ------
+    NotApplicable
+        Where imbalance has one price, or the day-ahead price lies outside the two of imbalance: then any amount, or
+        none, is best.
+    """
+    if instance.imbalance == "single":
+        raise NotApplicable("with a single imbalance price no quantity is better than another")
+    export = charged_by_rule(instance).export_kw
+    block = instance.block_of(instance.day_ahead_block_h)
+    offer = np.zeros(len(instance.interval))
+    for b in range(block[-1] + 1):
+        here = block == b
+        price = float(instance.day_ahead_price[here].mean())
+        long, short = (
+            float(instance.chance @ each[:, here].mean(axis=1))
+            for each in (instance.surplus_price, instance.missing_price)
+        )
+        if not long <= price <= short:
+            where = instance.interval[np.flatnonzero(here)[0]]
+            raise NotApplicable(f"at {where} the day-ahead price {price:g} is not between {long:g} and {short:g}")
+        offer[here] = newsvendor_offer(
+            export[:, here].mean(axis=1),
+            price,
+            long,
+            short,
+            risk_weight=instance.risk_weight,
+            tail=instance.tail,
+            probability=instance.chance,
+        )
+    nothing = Offers.none(instance)
+    return Answer(with_recourse(instance, Offers(offer, nothing.up_reserve_kw, nothing.down_reserve_kw), time_limit_s))
+
+
+def mean_instance(instance: PortfolioInstance) -> PortfolioInstance:
+    """The instance with one scenario, the mean of all."""
+    changes: dict[str, Any] = {"scenario": ["mean"], "probability": None}
+    for name in (
+        "load_kw", "generation_kw", "plugged", "trip_kwh", "target_kwh", "intraday_sale_price",
+        "intraday_purchase_price", "short_price", "long_price", "up_price", "down_price", "up_used", "down_used",
+    ):  # fmt: skip
+        given = getattr(instance, name)
+        changes[name] = None if given is None else np.tensordot(instance.chance, given, axes=1)[None]
+    for side in ("up", "down"):
+        accepted, price = getattr(instance, f"{side}_accepted"), getattr(instance, f"{side}_price")
+        share = instance.chance @ accepted
+        paid = instance.chance @ (accepted * price)
+        # An offer is paid at the mean price of the scenarios that accept it.
+        mean = np.divide(paid, share, out=np.asarray(changes[f"{side}_price"])[0].copy(), where=share > 0)
+        changes[f"{side}_accepted"], changes[f"{side}_price"] = share[None], mean[None]
+    return instance.replace(**changes)
+
+
+def run_mean_scenario(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Offers that are best if the mean of all scenarios came.
+
+    Raises
+    ------
+    NotApplicable
+        If the mean of scenarios can be no scenario.
+    """
+    watch = Watch.start(time_limit_s)
+    try:
+        mean = mean_instance(instance)
+    except ValueError as error:
+        raise NotApplicable(f"the mean of all scenarios is none that could come: {error}") from error
+    best = _best(mean, watch.left())
+    return Answer(with_recourse(instance, Offers.of(best), watch.left()))
+
+
+def run_risk_neutral(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Offers of the best mean profit."""
+    watch = Watch.start(time_limit_s)
+    best = _best(instance.replace(risk_weight=0.0), watch.left())
+    return Answer(with_recourse(instance, Offers.of(best), watch.left()))
+
+
+def run_single_market(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+    """The better of offering energy alone and reserve alone."""
+    watch = Watch.start(time_limit_s)
+    found = []
+    for closed in ({"reserve_limit_kw": 0.0, "least_reserve_kw": 0.0}, {"day_ahead_limit_kw": 0.0}):
+        best = _best(instance.replace(**closed), watch.left())
+        found.append(with_recourse(instance, Offers.of(best), watch.left()))
+    return Answer(max(found, key=lambda decision: risk_adjusted_profit(instance, decision)))
+
+
+def _best(instance: PortfolioInstance, time_limit_s: float | None) -> PortfolioDecision:
+    run = run_program if instance.least_reserve_kw > 0 else run_stochastic
+    decision = run(instance, "per_storage", time_limit_s=time_limit_s).decision
+    assert isinstance(decision, PortfolioDecision)
+    return decision

@@ -1,0 +1,69 @@
+"""Random small portfolios in which every market, reserve and storage may matter."""
+
+import numpy as np
+from commonwatt.instances.portfolio import PortfolioInstance
+
+
+def random_portfolio(seed: int, **changes) -> PortfolioInstance:
+    rng = np.random.default_rng(seed)
+    scenarios, intervals = int(rng.integers(1, 4)), int(rng.integers(2, 7))
+    members, storages = int(rng.integers(1, 4)), int(rng.integers(0, 4))
+    shape = scenarios, intervals
+    chance = rng.uniform(0.2, 1.0, scenarios)
+    day = rng.uniform(0.05, 0.3, intervals)
+    imbalance = ("dual", "single", "single_with_penalty")[rng.integers(0, 3)]
+    short = day + rng.uniform(0.0, 0.2, shape)
+    long = day - rng.uniform(0.0, 0.2, shape) if imbalance == "dual" else short
+    capacity = rng.uniform(2.0, 10.0, storages)
+    low = 0.2 * capacity * (rng.random(storages) < 0.5)
+    plugged = (rng.random((*shape, storages)) < 0.8).astype(int)
+    accepted = rng.random((2, *shape)) < 0.4
+    accepted[1] &= ~accepted[0]
+    reserve = rng.random() < 0.7
+    fields = {
+        "load_kw": rng.uniform(0.0, 3.0, (*shape, members)),
+        "generation_kw": rng.uniform(0.0, 4.0, (*shape, members)) * (rng.random((*shape, members)) < 0.5),
+        "probability": chance / chance.sum(),
+        "storage_of": rng.integers(0, members, storages),
+        "capacity_kwh": capacity,
+        "minimum_kwh": low,
+        "initial_kwh": rng.uniform(low, capacity),
+        "charge_kw": rng.uniform(1.0, 5.0, storages),
+        "discharge_kw": rng.uniform(0.0, 5.0, storages),
+        "charge_efficiency": rng.uniform(0.8, 1.0, storages),
+        "discharge_efficiency": rng.uniform(0.8, 1.0, storages),
+        "retention": np.where(low > 0, 1.0, rng.uniform(0.9, 1.0, storages)),
+        "plugged": plugged,
+        "trip_kwh": rng.uniform(0.0, 3.0, plugged.shape) * (1 - plugged),
+        "target_kwh": rng.uniform(0.0, 1.0, (scenarios, intervals + 1, storages))
+        * capacity
+        * (rng.random((scenarios, intervals + 1, storages)) < 0.3),
+        "target_price": rng.uniform(0.2, 1.0, storages),
+        "flexibility_fee": rng.uniform(0.0, 0.05, storages),
+        "day_ahead_price": day,
+        "day_ahead_limit_kw": 15.0,
+        "day_ahead_block_h": float(rng.choice([0.5, 1.0])),
+        "reserve_block_h": float(rng.choice([1.0, 2.0])),
+        "intraday_sale_price": day - rng.uniform(0.0, 0.05, shape),
+        "intraday_purchase_price": day + rng.uniform(0.0, 0.05, shape),
+        "intraday_limit_kw": float(rng.choice([0.0, 3.0])),
+        "imbalance": imbalance,
+        "short_price": short,
+        "long_price": long,
+        "imbalance_penalty": 0.05,
+        "up_price": day + rng.uniform(0.0, 0.2, shape),
+        "down_price": day - rng.uniform(0.0, 0.1, shape),
+        "up_accepted": accepted[0].astype(int),
+        "down_accepted": accepted[1].astype(int),
+        "balancing_limit_kw": float(rng.choice([0.0, 2.0])),
+        "up_reserve_price": rng.uniform(0.0, 0.05, intervals) if reserve else 0.0 * day,
+        "down_reserve_price": rng.uniform(0.0, 0.05, intervals) if reserve else 0.0 * day,
+        "up_used": rng.uniform(0.0, 0.3, shape),
+        "down_used": rng.uniform(0.0, 0.3, shape),
+        "reserve_limit_kw": 6.0 if reserve else 0.0,
+        "room_price": 0.5,
+        "risk_weight": float(rng.choice([0.0, 0.3, 0.9])),
+        "tail": float(rng.choice([0.1, 0.4, 1.0])),
+        "carbon_kg_per_kwh": rng.uniform(0.0, 0.4, intervals),
+    }
+    return PortfolioInstance(**(fields | changes))
