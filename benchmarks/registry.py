@@ -9,6 +9,7 @@ SUITES = {
     "lange": ("papers.lange", "lange_suite"),
     "settlement": ("suites_settlement", "settlement_suite"),
     "stackelberg": ("suites_stackelberg", "stackelberg_suite"),
+    "aggregator": ("suites_aggregator", "aggregator_suite"),
     "speed": ("speed_suites", "speed_allocation_suite"),
     "speed-scheduling": ("speed_suites", "speed_scheduling_suite"),
     "speed-settlement": ("speed_suites", "speed_settlement_suite"),

@@ -192,7 +192,7 @@ def tasks(quick: bool = False) -> Iterator[Task]:
     yield menu_task(3, 4) if quick else menu_task(20, 6)
     yield choice_task(5, 3) if quick else choice_task(1_000, 24)
     yield equilibrium_task(6 if quick else 100)
-    for size in ((1, 2),) if quick else ((2, 6), (3, 12), (2, 24), (5, 12), (5, 24), (6, 24), (10, 24)):
+    for size in ((1, 2),) if quick else ((2, 6), (3, 12), (2, 24), (5, 12), (6, 24), (10, 24)):
         yield bilevel_task(*size, seed=3)
 
 

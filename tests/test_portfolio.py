@@ -3,7 +3,10 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
+from commonwatt.benchmarks import suites_aggregator
+from commonwatt.benchmarks.registry import SUITES
 from commonwatt.instances.errors import InstanceError, NotApplicable
 from commonwatt.instances.sources import small_portfolio
 from commonwatt.models.aggregator.portfolio import (
@@ -16,6 +19,7 @@ from commonwatt.models.aggregator.portfolio_criteria import profits, risk_adjust
 from commonwatt.solvers.heuristics.portfolio import charged_by_rule
 from commonwatt.solvers.portfolio_recourse import Offers, with_recourse
 from commonwatt.solvers.portfolio_runs import run_program, run_stochastic
+from commonwatt.solvers.portfolio_values import value_of_information
 from makers_portfolio import random_portfolio
 from scipy.optimize import linprog
 
@@ -202,6 +206,30 @@ def test_least_reserve_takes_whole_numbers():
     assert [one.rule for one in violations(instance, small)] == ["up reserve less than the least that may be offered"]
     with pytest.raises(NotApplicable, match="whole numbers"):
         cw.solve(instance, method="stochastic")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_knowing_more_is_worth_no_less(seed):
+    """Planning for the mean, planning for all, knowing which comes: each no worse than the one before."""
+    instance = random_portfolio(seed, balancing_limit_kw=0.0)
+    found = value_of_information(instance)
+    assert found["vss"] >= -1e-7
+    assert found["evpi"] >= -1e-7
+    if len(instance.scenario) == 1:
+        assert found["vss"] == pytest.approx(0.0, abs=1e-7)
+        assert found["evpi"] == pytest.approx(0.0, abs=1e-7)
+
+
+def test_suite_says_what_knowing_more_is_worth(tmp_path):
+    """The roof under four skies: 2 kWh for all, 3 for the mean (0.15 by hand), and the mean of what comes."""
+    suites_aggregator.information_section(tmp_path)
+    frame = pd.read_csv(tmp_path / "tables" / "aggregator-information.csv").set_index("instance")
+    row = frame.loc["aggregator/four-skies"]
+    assert row["stochastic"] == pytest.approx(0.175)
+    # 0.3 - 0.2 x (3 + 1) / 4 + 0.05 x (1 + 3) / 4
+    assert row["mean_scenario"] == pytest.approx(0.15)
+    assert row["wait_and_see"] == pytest.approx(0.3)
+    assert SUITES["aggregator"] == ("suites_aggregator", "aggregator_suite")
 
 
 def test_rules_name_what_is_broken():

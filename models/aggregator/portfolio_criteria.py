@@ -35,17 +35,26 @@ def expected_profit(instance: PortfolioInstance, decision: PortfolioDecision) ->
 
 def tail_profit(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
     """CVaR_α of profit: the mean of the worst part α, currency."""
-    found = profits(instance, decision)
-    order = np.argsort(found, kind="stable")
-    before = np.cumsum(instance.chance[order]) - instance.chance[order]
-    weight = np.clip(instance.tail - before, 0.0, instance.chance[order]) / instance.tail
-    return float(weight @ found[order] / weight.sum())
+    return worst_part(instance, profits(instance, decision))
 
 
 def risk_adjusted_profit(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
     """(1 - ω) mean + ω CVaR_α of profit, currency."""
-    mean = (1.0 - instance.risk_weight) * expected_profit(instance, decision)
-    return mean + (instance.risk_weight * tail_profit(instance, decision) if instance.risk_weight else 0.0)
+    return risk_adjusted(instance, profits(instance, decision))
+
+
+def worst_part(instance: PortfolioInstance, profit: np.ndarray) -> float:
+    """Mean of the worst part α of profits (S,), currency."""
+    order = np.argsort(profit, kind="stable")
+    before = np.cumsum(instance.chance[order]) - instance.chance[order]
+    weight = np.clip(instance.tail - before, 0.0, instance.chance[order]) / instance.tail
+    return float(weight @ profit[order] / weight.sum())
+
+
+def risk_adjusted(instance: PortfolioInstance, profit: np.ndarray) -> float:
+    """(1 - ω) mean + ω CVaR_α of profits (S,), currency."""
+    mean = (1.0 - instance.risk_weight) * float(instance.chance @ profit)
+    return mean + (instance.risk_weight * worst_part(instance, profit) if instance.risk_weight else 0.0)
 
 
 def carbon_kg(instance: PortfolioInstance, decision: PortfolioDecision) -> float:

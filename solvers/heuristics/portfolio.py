@@ -161,14 +161,14 @@ def run_mean_scenario(instance: PortfolioInstance, *, time_limit_s: float | None
         mean = mean_instance(instance)
     except ValueError as error:
         raise NotApplicable(f"the mean of all scenarios is none that could come: {error}") from error
-    best = _best(mean, watch.left())
+    best = best_portfolio(mean, watch.left())
     return Answer(with_recourse(instance, Offers.of(best), watch.left()))
 
 
 def run_risk_neutral(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
     """Offers of the best mean profit."""
     watch = Watch.start(time_limit_s)
-    best = _best(instance.replace(risk_weight=0.0), watch.left())
+    best = best_portfolio(instance.replace(risk_weight=0.0), watch.left())
     return Answer(with_recourse(instance, Offers.of(best), watch.left()))
 
 
@@ -177,12 +177,13 @@ def run_single_market(instance: PortfolioInstance, *, time_limit_s: float | None
     watch = Watch.start(time_limit_s)
     found = []
     for closed in ({"reserve_limit_kw": 0.0, "least_reserve_kw": 0.0}, {"day_ahead_limit_kw": 0.0}):
-        best = _best(instance.replace(**closed), watch.left())
+        best = best_portfolio(instance.replace(**closed), watch.left())
         found.append(with_recourse(instance, Offers.of(best), watch.left()))
     return Answer(max(found, key=lambda decision: risk_adjusted_profit(instance, decision)))
 
 
-def _best(instance: PortfolioInstance, time_limit_s: float | None) -> PortfolioDecision:
+def best_portfolio(instance: PortfolioInstance, time_limit_s: float | None = None) -> PortfolioDecision:
+    """The best of all decisions, by the program that applies."""
     run = run_program if instance.least_reserve_kw > 0 else run_stochastic
     decision = run(instance, "per_storage", time_limit_s=time_limit_s).decision
     assert isinstance(decision, PortfolioDecision)
