@@ -141,9 +141,13 @@ def certify(solution: Solution, *, price_factor: float = 1.0, time_limit_s: floa
 
     Raises
     ------
+    TypeError
+        For anything but a solution.
     ValueError
         If the solution is of no game that has certificates, naming those that have.
     """
+    if not isinstance(solution, Solution):
+        raise TypeError(f"expected a solution (cw.solve(…) makes one), got {type(solution).__name__}")
     name = solution.instance.problem
     if name not in CERTIFIABLE:
         raise ValueError(f"{name} has no certificate; games that have: {', '.join(CERTIFIABLE)}")

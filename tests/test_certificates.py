@@ -81,5 +81,7 @@ def test_random_tariffs_are_certified(seed):
 
 
 def test_problems_without_followers_have_no_certificate():
+    with pytest.raises(TypeError, match=r"expected a solution .* got OperatorInstance"):
+        cw.certify(cw.load("stackelberg/four-prosumers"))
     with pytest.raises(ValueError, match=r"allocation has no certificate; games that have: stackelberg\.operator"):
         cw.certify(cw.solve(cw.load("allocation/three-houses")))
