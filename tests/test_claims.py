@@ -1,35 +1,25 @@
-"""Every method on every shipped instance, and on random ones, is held to what it claims.
+"""Every method on every shipped instance is held to what it claims; see ``test_claims_random.py`` for random ones.
 
 Strategy: one comparison per instance over the whole menu of its problem; then ``broken_claims`` has to be empty, known
 optima have to be found and proved, and every heuristic and at least one exact method have to run on every instance.
-Programs run on small instances here and on all of them in the main job. A problem takes part by shipping instances and
-by its entry in ``RANDOM``. Wrong methods, registered for the purpose, have to be rejected; otherwise nothing above
-would mean anything.
+Programs run on small instances here and on all of them in the main job. A problem takes part by shipping instances.
+Wrong methods, registered for the purpose, have to be rejected; otherwise nothing above would mean anything.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
 from commonwatt.benchmarks.compare import broken_claims
-from commonwatt.instances.allocation import AllocationInstance, prioritise
+from commonwatt.instances.allocation import AllocationInstance
 from commonwatt.instances.record import Instance
 from commonwatt.models.allocation.decision import AllocationDecision, AllocationPrices
 from commonwatt.models.problem import problem
 from commonwatt.solvers.method import Answer, Method, cells, default_calls, menu
-from makers_operator import random_operator
-from makers_portfolio import random_portfolio
-from makers_procurement import random_procurement
-from makers_prospects import random_prospects
-from makers_responsive import random_responsive
-from makers_scheduling import random_scheduling
-from makers_sellers import random_sellers
-from makers_settlement import random_settlement
-from makers_tariff import random_tariff
 
 import commonwatt as cw
 
@@ -54,63 +44,8 @@ def shipped(request: pytest.FixtureRequest) -> tuple[Instance, pd.DataFrame]:
     return instance, cw.compare(instance, calls_for(instance), seeds=seeds)
 
 
-def random_allocation(seed: int) -> AllocationInstance:
-    """Small communities with ties, zeros, weights of 0, every kind of supply, a store now and then, and a policy."""
-    rng = np.random.default_rng(seed)
-    intervals, n = int(rng.integers(1, 4)), int(rng.integers(2, 7))
-    if seed % 4 == 1:
-        return wide_allocation(rng, intervals, n)
-    asked = rng.choice([0.0, 1.0, 1.0, 2.5, 4.0, rng.lognormal()], size=(intervals, n))
-    excess = np.where(
-        rng.random((intervals, n)) < 0.5, rng.choice([0.0, 0.5, 3.0, rng.lognormal()], (intervals, n)), 0.0
-    )
-    weight = rng.choice([0.0, 1.0, 1.0, 2.0, 3.5], size=n)
-    weight[rng.integers(n)] = 1.0
-    store = {"leftover": "store", "store_kwh": 2.0} if seed % 5 == 0 else {}
-    made = AllocationInstance(
-        deficiency_kwh=asked, excess_kwh=excess, weight=weight, size_m2=rng.random(n) + 1, **store
-    )
-    return prioritise(made, "small_size", subgroup_weights=(2.0, 1.0)) if seed % 3 == 0 else made
-
-
-def wide_allocation(rng: np.random.Generator, intervals: int, n: int) -> AllocationInstance:
-    """Energies over several decades, fixed roles, odd weights, and a supply within a hair of what some need."""
-    asked = 10.0 ** rng.uniform(-3, 3, (intervals, n))
-    asked[:, -1] = 0.0
-    # As much as the m smallest ask for, or a little less.
-    m = rng.integers(1, n, intervals)
-    supply = np.array([np.sort(row[:-1])[:count].sum() for row, count in zip(asked, m, strict=True)])
-    excess = np.zeros_like(asked)
-    excess[:, -1] = supply * (1.0 - rng.choice([0.0, 0.3, 1e-8, 2e-10, 1e-12], intervals))
-    role = ["consumer"] * (n - 1) + ["prosumer"]
-    return AllocationInstance(
-        deficiency_kwh=asked, excess_kwh=excess, weight=10.0 ** rng.uniform(-1, 1, n), role=role, dt_h=0.5
-    )
-
-
-RANDOM: dict[str, Callable[[int], Instance]] = {
-    "aggregator.portfolio": random_portfolio,
-    "allocation": random_allocation,
-    "scheduling": random_scheduling,
-    "settlement": random_settlement,
-    "settlement.responsive": random_responsive,
-    "stackelberg.operator": random_operator,
-    "stackelberg.prospects": random_prospects,
-    "stackelberg.sellers": random_sellers,
-    "stackelberg.procurement": random_procurement,
-    "stackelberg.tariff": random_tariff,
-}
-"""Problem to a maker of small random instances by seed."""
-
-
 def test_library_ships_allocation_instances() -> None:
     assert {"allocation/texas-443", "allocation/three-houses", "allocation/degenerate"} <= set(LIBRARY["name"])
-
-
-def test_every_shipped_problem_has_random_instances_too() -> None:
-    assert set(LIBRARY["problem"]) <= set(RANDOM)
-    for name, make in RANDOM.items():
-        assert make(0).problem == name
 
 
 def test_shipped_instance_breaks_no_claim(shipped: tuple[Instance, pd.DataFrame]) -> None:
@@ -140,19 +75,6 @@ def test_known_optima_are_found_and_proved(shipped: tuple[Instance, pd.DataFrame
         assert best == pytest.approx(known.value, rel=1e-8, abs=1e-9), (known, best)
         gaps = frame.loc[frame[known.criterion] == nearest, f"{known.criterion}_gap"]
         assert gaps.abs().min() <= 1e-6, known
-
-
-@pytest.mark.parametrize("name", RANDOM)
-@pytest.mark.parametrize("seed", range(25))
-def test_random_instance_breaks_no_claim(name: str, seed: int) -> None:
-    assert broken_claims(cw.compare(RANDOM[name](seed))) == []
-
-
-@pytest.mark.sweep
-@pytest.mark.parametrize("name", RANDOM)
-@pytest.mark.parametrize("seed", range(1000, 1300))
-def test_many_random_instances_break_no_claim(name: str, seed: int) -> None:
-    assert broken_claims(cw.compare(RANDOM[name](seed))) == []
 
 
 @pytest.fixture
