@@ -74,9 +74,17 @@ def _refuse_losses(instance: ProspectsInstance) -> None:
 
 
 def equilibrium_by_program(instance: ProspectsInstance, t: int, base_price: float) -> np.ndarray:
-    """What members buy at a base price, (n,) kWh, by the program of their potential (HiGHS)."""
+    """What members buy at a base price, (n,) kWh, by the program of their potential (HiGHS).
+
+    Raises
+    ------
+    NotApplicable
+        If HiGHS' active-set method does not end: it has no safeguard against cycling of its own.
+    """
     model, _ = build_equilibrium(instance, t, base_price)
-    solve_pyomo(model, **TIGHT)
+    outcome = solve_pyomo(model, qp_iteration_limit=1000 + 20 * len(instance.member), **TIGHT)
+    if outcome.status is not Status.OPTIMAL:
+        raise NotApplicable(f"HiGHS stopped ({outcome.status}) before it had the members' equilibrium")
     return np.array([float(model.members.bought[n]()) for n in range(len(instance.member))])
 
 

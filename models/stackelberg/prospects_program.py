@@ -75,10 +75,7 @@ def build_equilibrium(
     members.kept = pyo.Var(who, domain=pyo.NonNegativeReals)
     members.room = pyo.Constraint(who, rule=lambda b, n: b.kept[n] <= float(capacity[n]))
     members.bought = pyo.Expression(who, rule=lambda b, n: b.kept[n] - float(stored[n]))
-    members.total = pyo.Var()
-    # What all buy together; as a variable it keeps the square sparse.
-    members.adds_up = pyo.Constraint(expr=members.total == sum(members.bought[n] for n in who))
-    total = members.total
+    total = sum(members.bought[n] for n in who)
     squares = sum(members.bought[n] ** 2 for n in who)
     if base_price is None:
         model.base_price = pyo.Var(bounds=(float(instance.price_low[t]), float(instance.price_high[t])))
