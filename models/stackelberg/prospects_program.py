@@ -82,8 +82,10 @@ def build_equilibrium(
         price: Any = model.base_price
     else:
         price = float(base_price)
-    # The members' potential, in parts of the slope, so that its squares are of the size of one.
-    members.potential = pyo.Objective(expr=(price - tomorrow) / slope * total + 0.5 * (total**2 + squares))
+    # The members' potential; alone in parts of the slope, so that its squares are of the size of one.
+    unit = 1.0 if base_price is None else slope
+    potential = (price - tomorrow) / unit * total + 0.5 * (slope / unit) * (total**2 + squares)
+    members.potential = pyo.Objective(expr=potential)
     bounds = ComponentMap()
     if base_price is not None:
         return model, bounds
