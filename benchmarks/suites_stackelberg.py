@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -242,22 +243,22 @@ def certificates_section(out: Path, console: Console) -> Section:
     shipped = library().query("problem in @CERTIFIED")["name"]
     for name in shipped:
         say(console, f"certificates: {name}")
-        instance = load(name)
+        instance, solved = load(name), []
         for chosen in default_calls(instance.problem):
             limit = chosen.method.size_limit
             if chosen.method.kind == "heuristic" or (limit is not None and cells(instance) > limit):
                 continue
-            try:
-                found = certify(run_call(instance, chosen, None))
-            except NotApplicable:
-                continue
-            rows.append({"instance": name, **found.row()})
+            with suppress(NotApplicable):
+                solved.append(run_call(instance, chosen, None))
+        for one in solved:
+            others = [each for each in solved if each is not one]
+            rows.append({"instance": name, **certify(one, others=others).row()})
     frame = pd.DataFrame(rows)
     caption = "Certificates of the Stackelberg games"
     note = (
         "followers_epsilon: the most that a follower could gain by itself, solved again; pessimistic: the leader's "
-        "value where followers' ties do not suit it; leader_epsilon: distance from a bound that somebody proved, of "
-        "sellers the most that one could gain by another price; price_use: greatest use of a proven constant; "
+        "value where followers' ties do not suit it; leader_epsilon: distance from the tightest bound that any method "
+        "proved, of sellers the most that one could gain by another price; price_use: greatest use of a constant; "
         "stretched: the program's optimum with constants ten times as large. A menu or a margin restricts the leader, "
         "so that it stays below its bound and is not certified; nor are prices that only keep costs low."
     )

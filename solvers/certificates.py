@@ -8,7 +8,7 @@ constants ten times as large. A constant that is too small restricts the leader 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -123,13 +123,21 @@ class EpsilonCertificate:
         return "\n".join(lines)
 
 
-def certify(solution: Solution, *, price_factor: float = 1.0, time_limit_s: float | None = None) -> EpsilonCertificate:
+def certify(
+    solution: Solution,
+    *,
+    others: Collection[Solution] = (),
+    price_factor: float = 1.0,
+    time_limit_s: float | None = None,
+) -> EpsilonCertificate:
     """Certify a solution of a Stackelberg game, by solving followers again and by bounds that others proved.
 
     Parameters
     ----------
     solution : Solution
         Of :func:`commonwatt.solve`; its own account of itself is not used.
+    others : collection of Solution
+        Of the same instance by other methods; the tightest bound that any of them proved counts.
     price_factor : float
         Factor on the proven constants that the solution's program was stated with, 1 unless somebody changed it.
     time_limit_s : float, optional
@@ -144,7 +152,8 @@ def certify(solution: Solution, *, price_factor: float = 1.0, time_limit_s: floa
     TypeError
         For anything but a solution.
     ValueError
-        If the solution is of no game that has certificates, naming those that have.
+        If the solution is of no game that has certificates, naming those that have, or another one is of another
+        instance.
     """
     if not isinstance(solution, Solution):
         raise TypeError(f"expected a solution (cw.solve(…) makes one), got {type(solution).__name__}")
@@ -154,7 +163,7 @@ def certify(solution: Solution, *, price_factor: float = 1.0, time_limit_s: floa
     found = CERTIFIABLE[name](solution)
     criterion = problem_of(solution.instance).criteria[0]
     value = criterion.value(solution.instance, solution.decision)
-    bound, bound_by = _bound(solution, criterion.name)
+    bound, bound_by = _bound(solution, criterion.name, others)
     worst = int(np.argmax(found.gains / np.maximum(found.sizes, 1e-300))) if found.gains.size else 0
     constants, stated, stretched = _constants(solution, price_factor, time_limit_s)
     return EpsilonCertificate(
@@ -177,13 +186,20 @@ def certify(solution: Solution, *, price_factor: float = 1.0, time_limit_s: floa
     )
 
 
-def _bound(solution: Solution, criterion: str) -> tuple[float, str]:
+def _bound(solution: Solution, criterion: str, others: Collection[Solution]) -> tuple[float, str]:
     """The tightest bound of the leader's criterion, by the rules or a tree."""
     found = problem_of(solution.instance).criterion(criterion)
-    bound, by = solution.report.bounds.get(criterion, math.nan), "weak duality"
-    tree = solution.tree_bounds.get(criterion, math.nan)
-    if found.tighter(tree, bound):
-        return tree, "the solver's tree"
+    bound, by = math.nan, ""
+    for one in (solution, *others):
+        if one.instance != solution.instance:
+            raise ValueError(f"the solution by {one.method} is of {one.instance.meta.name}, another instance")
+        of_whom = "" if one is solution else f" ({one.method})"
+        for proved, who in (
+            (one.report.bounds.get(criterion, math.nan), "weak duality"),
+            (one.tree_bounds.get(criterion, math.nan), "the solver's tree"),
+        ):
+            if not by or found.tighter(proved, bound):
+                bound, by = proved, who + of_whom
     return bound, by
 
 

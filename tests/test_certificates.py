@@ -85,3 +85,16 @@ def test_problems_without_followers_have_no_certificate():
         cw.certify(cw.load("stackelberg/four-prosumers"))
     with pytest.raises(ValueError, match=r"allocation has no certificate; games that have: stackelberg\.operator"):
         cw.certify(cw.solve(cw.load("allocation/three-houses")))
+
+
+def test_a_bound_that_another_method_proved_counts():
+    game = cw.load("stackelberg/two-batteries")
+    strict, bilevel = (cw.solve(game, method=method) for method in ("strict", "bilevel"))
+    alone, held = cw.certify(strict), cw.certify(strict, others=[bilevel])
+    assert held.bound == pytest.approx(0.0398148, abs=1e-6)
+    assert held.bound < alone.bound - 1e-3
+    assert held.bound_by == "the solver's tree (bilevel)"
+    assert held.leader_epsilon == pytest.approx(held.bound - strict.objective, abs=1e-12)
+    foreign = cw.solve(cw.load("stackelberg/half-an-hour"), method="bilevel")
+    with pytest.raises(ValueError, match="is of stackelberg/half-an-hour, another instance"):
+        cw.certify(strict, others=[foreign])

@@ -145,7 +145,19 @@ def mean_instance(instance: PortfolioInstance) -> PortfolioInstance:
         # An offer is paid at the mean price of the scenarios that accept it.
         mean = np.divide(paid, share, out=np.asarray(changes[f"{side}_price"])[0].copy(), where=share > 0)
         changes[f"{side}_accepted"], changes[f"{side}_price"] = share[None], mean[None]
+    _close_gap(changes)
     return instance.replace(**changes)
+
+
+def _close_gap(changes: dict[str, Any]) -> None:
+    """Give both kinds of balancing offers one price where the mean accepts both, the one to deliver more being dearer.
+
+    No scenario accepts both at such prices, but their mean would pay for delivering more and less at once.
+    """
+    up, down, more, less = (changes[name] for name in ("up_price", "down_price", "up_accepted", "down_accepted"))
+    wrong = (more * less > 0) & (up > down)
+    one = np.divide(more * up + less * down, more + less, out=np.zeros_like(up), where=wrong)
+    changes["up_price"], changes["down_price"] = np.where(wrong, one, up), np.where(wrong, one, down)
 
 
 def run_mean_scenario(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
