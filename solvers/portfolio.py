@@ -38,12 +38,28 @@ def portfolio_program(instance: PortfolioInstance, *, time_limit_s: float | None
     return run_program(instance, "per_storage", time_limit_s=time_limit_s)
 
 
-@method("aggregator.portfolio", kind="kernel")
-def newsvendor(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
-    """Charge by rule, then offer each block's best quantile of what is exported (dual imbalance prices)."""
-    from .heuristics.portfolio import run_newsvendor
+@method("aggregator.portfolio", kind="kernel", exact_for={"risk_adjusted_profit"})
+def newsvendor(instance: PortfolioInstance) -> Answer:
+    """The best quantile of what comes by itself, without storages and with no market but the day ahead."""
+    from .portfolio_kernels import run_newsvendor
 
-    return run_newsvendor(instance, time_limit_s=time_limit_s)
+    return run_newsvendor(instance)
+
+
+@method("aggregator.portfolio", kind="kernel", exact_for={"risk_adjusted_profit"})
+def merit_order(instance: PortfolioInstance) -> Answer:
+    """Generation that is known to the markets that pay most for it."""
+    from .portfolio_kernels import run_merit_order
+
+    return run_merit_order(instance)
+
+
+@method("aggregator.portfolio")
+def newsvendor_by_block(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Charge by rule, then offer each block's best quantile of what is exported (dual imbalance prices)."""
+    from .heuristics.portfolio import run_newsvendor_by_block
+
+    return run_newsvendor_by_block(instance, time_limit_s=time_limit_s)
 
 
 @method("aggregator.portfolio")

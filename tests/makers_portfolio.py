@@ -4,7 +4,52 @@ import numpy as np
 from commonwatt.instances.portfolio import PortfolioInstance
 
 
+def random_power_only(seed: int) -> PortfolioInstance:
+    """No storages: an uncertain export for one market (even seeds), or a known one for several (odd seeds)."""
+    rng = np.random.default_rng(seed)
+    intervals, uncertain = int(rng.integers(1, 5)), seed % 2 == 0
+    scenarios = int(rng.integers(1, 6)) if uncertain else 1
+    risky = uncertain and rng.random() < 0.4
+    intervals = 1 if risky else intervals
+    shape = scenarios, intervals
+    day = rng.choice([0.1, 0.2, 0.3], intervals)
+    apart = rng.choice([0.0, 0.05, 0.1], (2, *shape))
+    if risky:
+        apart[:] = rng.choice([0.02, 0.1], (2, 1, 1))
+    if not uncertain:
+        # No market sells dearer than the cheapest purchase, the day ahead.
+        apart[0] += 0.1
+    fields = {
+        "load_kw": rng.choice([0.0, 1.0], (*shape, 2)) if uncertain else np.zeros((*shape, 2)),
+        "generation_kw": rng.choice([0.0, 1.0, 2.5, 6.0], (*shape, 2)),
+        "day_ahead_price": day,
+        "day_ahead_limit_kw": float(rng.choice([1.0, 4.0, 100.0])),
+        "day_ahead_block_h": 0.5 * (int(rng.integers(1, 3)) if uncertain else 1),
+        "reserve_block_h": 0.5,
+        "short_price": day + apart[0],
+        "long_price": day - apart[1],
+        "risk_weight": float(rng.choice([0.2, 0.7, 1.0])) if risky else 0.0,
+        "tail": float(rng.choice([0.2, 0.5, 1.0])),
+        "dt_h": 0.5,
+    }
+    if not uncertain:
+        fields |= {
+            "intraday_sale_price": day - rng.choice([0.0, 0.05], shape),
+            "intraday_purchase_price": (day + 0.1)[None],
+            "intraday_limit_kw": float(rng.choice([0.0, 2.0])),
+            "up_price": day - rng.choice([0.0, 0.03], shape),
+            "down_price": (day + 0.2)[None],
+            "up_accepted": rng.integers(0, 2, shape),
+            "balancing_limit_kw": float(rng.choice([0.0, 1.5])),
+            "up_reserve_price": rng.choice([0.0, 0.05, 0.25, 0.4], intervals),
+            "reserve_limit_kw": float(rng.choice([0.0, 3.0])),
+            "room_price": 0.5,
+        }
+    return PortfolioInstance(**fields)
+
+
 def random_portfolio(seed: int, **changes) -> PortfolioInstance:
+    """Storages, trips, targets and every market."""
     rng = np.random.default_rng(seed)
     scenarios, intervals = int(rng.integers(1, 4)), int(rng.integers(2, 7))
     members, storages = int(rng.integers(1, 4)), int(rng.integers(0, 4))
@@ -67,3 +112,8 @@ def random_portfolio(seed: int, **changes) -> PortfolioInstance:
         "carbon_kg_per_kwh": rng.uniform(0.0, 0.4, intervals),
     }
     return PortfolioInstance(**(fields | changes))
+
+
+def some_portfolio(seed: int) -> PortfolioInstance:
+    """One of either kind, every fourth without storages."""
+    return random_power_only(seed // 4) if seed % 4 == 3 else random_portfolio(seed)

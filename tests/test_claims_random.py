@@ -13,7 +13,7 @@ from commonwatt.instances.record import Instance
 from makers_allocation import random_allocation
 from makers_firm_offer import random_firm_offer
 from makers_operator import random_operator
-from makers_portfolio import random_portfolio
+from makers_portfolio import some_portfolio
 from makers_procurement import random_procurement
 from makers_prospects import random_prospects
 from makers_responsive import random_responsive
@@ -26,7 +26,7 @@ import commonwatt as cw
 
 RANDOM: dict[str, Callable[[int], Instance]] = {
     "aggregator.firm_offer": random_firm_offer,
-    "aggregator.portfolio": random_portfolio,
+    "aggregator.portfolio": some_portfolio,
     "allocation": random_allocation,
     "scheduling": random_scheduling,
     "settlement": random_settlement,

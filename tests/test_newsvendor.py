@@ -94,6 +94,13 @@ def test_merit_order_is_the_best_of_the_program(seed):
     assert (more.value - found.value) / 1e-6 == pytest.approx(found.capacity_price, abs=1e-6)
 
 
+def test_a_market_without_a_limit_takes_the_rest_only():
+    found = merit_order_offer(10.0, [0.3, 0.1, 0.2], [4.0, np.inf, 3.0])
+    np.testing.assert_array_equal(found.offer_kw, [4.0, 3.0, 3.0])
+    assert found.capacity_price == 0.1
+    np.testing.assert_array_equal(merit_order_offer(10.0, [0.3, 0.1], [4.0, 1e300]).offer_kw, [4.0, 6.0])
+
+
 def test_merit_order_refuses_what_it_cannot_read():
     with pytest.raises(ValueError, match="give both for each market"):
         merit_order_offer(1.0, [0.1, 0.2], [1.0])

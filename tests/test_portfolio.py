@@ -16,11 +16,11 @@ from commonwatt.models.aggregator.portfolio import (
 )
 from commonwatt.models.aggregator.portfolio_bound import profit_bound
 from commonwatt.models.aggregator.portfolio_criteria import profits, risk_adjusted_profit, tail_profit
-from commonwatt.solvers.heuristics.portfolio import charged_by_rule
+from commonwatt.solvers.heuristics.portfolio import charged_by_rule, mean_instance
 from commonwatt.solvers.portfolio_recourse import Offers, with_recourse
 from commonwatt.solvers.portfolio_runs import run_program, run_stochastic
 from commonwatt.solvers.portfolio_values import value_of_information
-from makers_portfolio import random_portfolio
+from makers_portfolio import random_portfolio, random_power_only
 from scipy.optimize import linprog
 
 import commonwatt as cw
@@ -279,3 +279,63 @@ def test_what_no_schedule_can_keep_is_said():
     solution = cw.solve(instance)
     assert solution.report.ok
     assert solution.objective == pytest.approx(-2 * instance.rapid_price)
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_kernels_without_storages_meet_the_program(seed):
+    instance = random_power_only(seed)
+    kernel = cw.solve(instance, method="newsvendor" if seed % 2 == 0 else "merit_order")
+    program = cw.solve(instance, method="stochastic")
+    assert kernel.report.ok
+    assert kernel.objective == pytest.approx(program.objective, abs=1e-9)
+    # The prices that a kernel hands over prove it by themselves.
+    assert kernel.gap == pytest.approx(0.0, abs=1e-9)
+    assert kernel.status == "optimal"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"load_kw": [[[1.0], [0.0]]]}, "members have loads"),
+        ({"day_ahead_block_h": 1.0}, "day-ahead blocks tie"),
+        ({"reserve_block_h": 1.0}, "reserve blocks tie"),
+        ({"least_reserve_kw": 1.0}, "least size"),
+        ({"up_used": [[0.5, 0.0]]}, "reserve is used"),
+        ({"down_reserve_price": [0.1, 0.1]}, "to deliver less is paid"),
+        ({"room_price": 0.1}, "promises without room would pay"),
+        ({"intraday_sale_price": [[0.3, 0.2]]}, r"12:00Z: energy is bought at 0\.2 and sold at 0\.3"),
+    ],
+)
+def test_the_merit_order_says_what_it_does_not_hold_for(changes, message):
+    with pytest.raises(NotApplicable, match=message):
+        cw.solve(cw.load("aggregator/many-markets").replace(**changes), method="merit_order")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"intraday_limit_kw": 1.0, "intraday_purchase_price": [[0.2]] * 4}, "intraday_limit_kw is 1"),
+        ({"long_price": [[-0.05]] * 4}, r"cloudy, .*a surplus costs 0\.05, so that it would be curtailed"),
+        ({"risk_weight": 0.5, "long_price": [[0.05]] * 3 + [[0.04]]}, "surplus_price must be the same"),
+        ({"risk_weight": 0.5, "day_ahead_price": [0.3]}, "prices must be in the order"),
+    ],
+)
+def test_the_newsvendor_says_what_it_does_not_hold_for(changes, message):
+    with pytest.raises(NotApplicable, match=message):
+        cw.solve(cw.load("aggregator/four-skies").replace(**changes), method="newsvendor")
+    with pytest.raises(NotApplicable, match="what battery does depends on the offer"):
+        cw.solve(cw.load("aggregator/cheap-then-dear"), method="newsvendor")
+
+
+def test_offers_that_earn_by_not_being_kept_go_to_the_limit():
+    roof = cw.load("aggregator/four-skies").replace(day_ahead_price=[0.3])
+    solution = cw.solve(roof, method="newsvendor")
+    assert solution.decision.day_ahead_kw[0] == roof.day_ahead_limit_kw
+    assert solution.gap == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_mean_of_scenarios_never_pays_for_delivering_more_and_less_at_once():
+    mean = mean_instance(cw.load("aggregator/street-12"))
+    both = (mean.up_accepted > 0) & (mean.down_accepted > 0)
+    assert both.any()
+    assert (mean.up_price[both] <= mean.down_price[both] + 1e-12).all()

@@ -168,5 +168,39 @@ def called_or_not() -> PortfolioInstance:
     )
 
 
-SMALL = (four_skies, worst_half, full_and_empty, cheap_then_dear, called_or_not)
+def many_markets() -> PortfolioInstance:
+    """A wind turbine that is sure to turn, and markets that each take a little: the merit order."""
+    return PortfolioInstance(
+        meta=_meta(
+            "many-markets",
+            "A turbine and many markets",
+            "10 and 3 kW for half an hour each. Day ahead 4 kW at 0.20 and 0.25, reserve 5 kW at 0.30 and 0.05, within "
+            "the day 2 kW at 0.15 and 0.20, the rest as surplus at 0.05.",
+            (
+                "risk_adjusted_profit",
+                0.5 * (5 * 0.30 + 4 * 0.20 + 1 * 0.15) + 0.5 * 3 * 0.25,
+                "by hand: first 5 kW in reserve, 4 day ahead, 1 within the day; then 3 day ahead",
+            ),
+        ),
+        interval=["2030-06-03T12:00Z", "2030-06-03T12:30Z"],
+        scenario=["wind"],
+        member=["turbine"],
+        load_kw=[[[0.0], [0.0]]],
+        generation_kw=[[[10.0], [3.0]]],
+        day_ahead_price=[0.2, 0.25],
+        day_ahead_limit_kw=4.0,
+        day_ahead_block_h=0.5,
+        reserve_block_h=0.5,
+        intraday_sale_price=[[0.15, 0.2]],
+        intraday_purchase_price=[[0.4, 0.4]],
+        intraday_limit_kw=2.0,
+        short_price=[[0.5, 0.5]],
+        long_price=[[0.05, 0.05]],
+        up_reserve_price=[0.3, 0.05],
+        reserve_limit_kw=5.0,
+        dt_h=0.5,
+    )
+
+
+SMALL = (four_skies, worst_half, full_and_empty, cheap_then_dear, called_or_not, many_markets)
 """Makers of the small portfolios."""

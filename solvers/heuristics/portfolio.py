@@ -82,39 +82,28 @@ def run_firm_reserve(instance: PortfolioInstance, confidence: float, *, time_lim
     return Answer(with_recourse(instance, Offers(_mean_export(instance), firm[0], firm[1]), time_limit_s))
 
 
-def run_newsvendor(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+def run_newsvendor_by_block(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
     """Each block's best quantile of what is exported where storages charge by rule, no reserve.
 
-    Raises
-    ------
-    NotApplicable
-        Where imbalance has one price, or the day-ahead price lies outside the two of imbalance: then any amount, or
-        none, is best.
+    Where the price of the day ahead is not between those of imbalance, as with a single one, no quantile is best; then
+    the least or the most that may be exported is offered, whichever its mean price is for.
     """
-    if instance.imbalance == "single":
-        raise NotApplicable("with a single imbalance price no quantity is better than another")
     export = charged_by_rule(instance).export_kw
     block = instance.block_of(instance.day_ahead_block_h)
     offer = np.zeros(len(instance.interval))
     for b in range(block[-1] + 1):
         here = block == b
+        samples = export[:, here].mean(axis=1)
         price = float(instance.day_ahead_price[here].mean())
         long, short = (
             float(instance.chance @ each[:, here].mean(axis=1))
             for each in (instance.surplus_price, instance.missing_price)
         )
-        if not long <= price <= short:
-            where = instance.interval[np.flatnonzero(here)[0]]
-            raise NotApplicable(f"at {where} the day-ahead price {price:g} is not between {long:g} and {short:g}")
-        offer[here] = newsvendor_offer(
-            export[:, here].mean(axis=1),
-            price,
-            long,
-            short,
-            risk_weight=instance.risk_weight,
-            tail=instance.tail,
-            probability=instance.chance,
-        )
+        if long <= price <= short and long < short:
+            risk, tail, chance = instance.risk_weight, instance.tail, instance.chance
+            offer[here] = newsvendor_offer(samples, price, long, short, risk, tail, chance)
+        else:
+            offer[here] = samples.max() if price > long else samples.min()
     nothing = Offers.none(instance)
     return Answer(with_recourse(instance, Offers(offer, nothing.up_reserve_kw, nothing.down_reserve_kw), time_limit_s))
 

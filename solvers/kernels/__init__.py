@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .load_flow import power_flow as power_flow
     from .load_flow import voltage_sensitivity as voltage_sensitivity
     from .newsvendor import merit_order_offer as merit_order_offer
+    from .newsvendor import newsvendor_block_offer as newsvendor_block_offer
     from .newsvendor import newsvendor_offer as newsvendor_offer
     from .newsvendor import newsvendor_value as newsvendor_value
     from .operator_pricing import OperatorPricing as OperatorPricing
@@ -47,6 +48,7 @@ else:
     _MODULES = {
         "newsvendor_value": "newsvendor",
         "newsvendor_offer": "newsvendor",
+        "newsvendor_block_offer": "newsvendor",
         "merit_order_offer": "newsvendor",
         "poisson_binomial": "availability",
         "firm_capacity_mixture": "availability",

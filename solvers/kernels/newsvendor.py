@@ -68,6 +68,42 @@ def newsvendor_offer(
     return float(samples[order[min(at, len(order) - 1)]])
 
 
+def newsvendor_block_offer(samples_kw: Any, price: Any, long_price: Any, short_price: Any, probability: Any) -> float:
+    """Offer for a block of intervals that is best for mean profit, where each sample has prices of its own.
+
+    Mean profit is concave and straight between samples; its slope falls by p (π^s - π^l) at each, and the best offer is
+    the least at which it is no longer positive.
+
+    Parameters
+    ----------
+    samples_kw : (S, T) array, kW
+        What is there to deliver in each scenario and interval of the block.
+    price : (T,) array, currency/kWh
+        λ of the offer.
+    long_price, short_price : (S, T) arrays, currency/kWh
+        π^l and π^s, the first no greater.
+    probability : (S,) array
+        Of each scenario.
+
+    Returns
+    -------
+    float, kW
+        -inf or inf where the offer earns by not being kept.
+    """
+    chance = np.broadcast_to(np.asarray(probability, float)[:, None], np.shape(samples_kw))
+    samples = np.asarray(samples_kw, float).ravel()
+    order = np.argsort(samples, kind="stable")
+    fall = (chance * (np.asarray(short_price) - np.asarray(long_price))).ravel()[order]
+    slope = float((chance * (np.asarray(price) - np.asarray(long_price))).sum()) - np.cumsum(fall)
+    first = float((chance * (np.asarray(price) - np.asarray(long_price))).sum())
+    size = float((chance * (np.abs(long_price) + np.abs(short_price))).sum()) or 1.0
+    if first <= 1e-14 * size:
+        # No offer earns more than a surplus does: the least that is there, or less and less.
+        return float(samples[order[0]]) if first >= -1e-14 * size else -np.inf
+    over = np.flatnonzero(slope <= 1e-14 * size)
+    return float(samples[order[over[0]]]) if len(over) else np.inf
+
+
 def newsvendor_value(
     samples_kwh: Any,
     offer_kwh: float,
@@ -212,7 +248,7 @@ def merit_order_offer(capacity_kw: float, price: Any, limit_kw: Any) -> MeritOrd
     price : (m,) array, currency/kW
         What each market pays.
     limit_kw : (m,) array, kW
-        What each takes.
+        What each takes; may be infinite.
 
     Returns
     -------
@@ -232,13 +268,15 @@ def merit_order_offer(capacity_kw: float, price: Any, limit_kw: Any) -> MeritOrd
         ("limit_kw", limits, 0.0),
         ("capacity_kw", np.array([capacity_kw], float), 0.0),
     ):
-        for k in np.flatnonzero(~np.isfinite(values) | (values < least)):
+        finite = np.isfinite(values) | ((name == "limit_kw") & (values == np.inf))
+        for k in np.flatnonzero(~finite | (values < least)):
             raise ValueError(
                 f"{name}[{k}] is {values[k]:g}; give a finite number{'' if least < 0 else ' of at least 0'}"
             )
     order = np.argsort(-prices, kind="stable")
     order = order[prices[order] > 0]
-    before = np.cumsum(limits[order]) - limits[order]
+    # Summed rather than subtracted, which a market without a limit would not bear.
+    before = np.concatenate([[0.0], np.cumsum(limits[order])[:-1]])[: len(order)]
     offer = np.zeros_like(prices)
     offer[order] = np.clip(capacity_kw - before, 0.0, limits[order])
     open_markets = order[offer[order] < limits[order]]
