@@ -37,6 +37,8 @@ class PortfolioInstance(Instance):
         Of each scenario; equal unless given.
     member : (n,) labels
         Homes and others with a connection.
+    member_weight : (n,) array
+        What a member's benefit counts, more for the vulnerable; 1 unless given.
     load_kw, generation_kw : (S, T, n) arrays, kW
         Fixed demand, heat pumps included, and generation, which may be curtailed.
     storage : (N,) labels
@@ -109,6 +111,7 @@ class PortfolioInstance(Instance):
     scenario: Array = labels("scenario {}")
     probability: Array = array("scenario", unit="1", low=0.0, high=1.0, optional=True)
     member: Array = labels("member {}")
+    member_weight: Array = array("member", unit="1", low=0.0, default=1.0)
     load_kw: Array = array("scenario", "interval", "member", unit="kW", low=0.0)
     generation_kw: Array = array("scenario", "interval", "member", unit="kW", low=0.0, default=0.0)
     storage: Array = labels("storage {}", empty=True)

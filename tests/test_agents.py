@@ -320,6 +320,18 @@ def test_the_same_seed_makes_the_same_and_another_another():
     assert first != other
 
 
+def test_other_scenarios_meet_the_same_homes_and_the_same_known_prices():
+    first, other = (portfolio_of_agents(8, 3, seed=1, nature=nature) for nature in (1, 2))
+    assert first == portfolio_of_agents(8, 3, seed=1)
+    for name in (
+        "storage", "storage_of", "capacity_kwh", "initial_kwh", "day_ahead_price", "up_reserve_price", "discharge_kw"
+    ):  # fmt: skip
+        np.testing.assert_array_equal(getattr(first, name), getattr(other, name))
+    np.testing.assert_array_equal(first.there[:, 0], other.there[:, 0])
+    for name in ("load_kw", "generation_kw", "plugged", "short_price", "up_used"):
+        assert not np.array_equal(getattr(first, name), getattr(other, name))
+
+
 def test_vehicles_leave_and_return_as_the_chain_says():
     found = portfolio_of_agents(60, 40, seed=3, vehicle=1.0, battery=0.0, pv=0.0, heat_pump=0.0)
     at_home = found.storage_of < 60
@@ -351,7 +363,7 @@ def test_one_sky_and_one_cold_for_all():
 @pytest.mark.parametrize("imbalance", ["dual", "single", "single_with_penalty"])
 def test_no_market_pays_for_what_another_gives_away(imbalance):
     for seed in range(5):
-        given = market_scenarios(96, 20, seed=seed, imbalance=imbalance, model=MarketModel())
+        given = market_scenarios(96, 20, seed=seed, nature=seed, imbalance=imbalance, model=MarketModel())
         ahead, missing, surplus = given["day_ahead_price"], given["short_price"], given["long_price"]
         assert (given["intraday_sale_price"] <= given["intraday_purchase_price"]).all()
         if imbalance == "dual":
@@ -370,6 +382,7 @@ def test_no_market_pays_for_what_another_gives_away(imbalance):
         ({"scenarios": 0}, "scenarios is 0"),
         ({"pv": 1.5}, "pv is 1.5; give a share of homes"),
         ({"seed": -1}, "seed is -1"),
+        ({"nature": -1}, "nature is -1"),
     ],
 )
 def test_what_cannot_be_generated_is_said(settings, message):

@@ -1,7 +1,8 @@
 """What homes of a generated portfolio use and make: declared models of base load, heat pumps, panels and places.
 
 Everything that moves homes together is drawn once for a scenario: how clear each day is and how cold it is outside.
-What homes do for themselves has a stream of its own, keyed by seed and part.
+Two seeds are kept apart: one for what homes are, and one, nature's, for what comes, so that the same homes can be met
+with other scenarios. Each part has a stream of its own.
 
 Source: Postnikov et al., section on agents (base load and heat pumps inflexible); parameters are ours.
 """
@@ -112,22 +113,22 @@ def typical_chain(public_share: float = 0.15) -> EvChain:
     return EvChain(transition)
 
 
-def base_load_kw(homes: int, scenarios: int, steps: int, seed: int, model: AgentModel) -> np.ndarray:
+def base_load_kw(homes: int, scenarios: int, steps: int, seed: int, nature: int, model: AgentModel) -> np.ndarray:
     """What homes use beside heat pumps and vehicles, (S, T, n) kW."""
     hour = (np.arange(steps) + 0.5) * STEP_H
     shape = model.base_floor + bumps(hour, model.base_bumps)
     shape /= shape[:DAY].sum() * STEP_H
-    rng = stream(seed, "base load")
     median, sigma = model.base_kwh_median_sigma
-    daily = median * np.exp(sigma * rng.standard_normal(homes))
+    daily = median * np.exp(sigma * stream(seed, "base load").standard_normal(homes))
+    rng = stream(nature, "activity")
     drawn = persistent(rng, scenarios * homes, steps, model.base_persistence).reshape(scenarios, homes, steps)
     noise = np.exp(model.base_noise_sigma * drawn - model.base_noise_sigma**2 / 2)
     return np.asarray(shape[:, None] * daily * noise.transpose(0, 2, 1))
 
 
-def pv_kw(homes: int, scenarios: int, steps: int, seed: int, model: AgentModel) -> np.ndarray:
+def pv_kw(homes: int, scenarios: int, steps: int, seed: int, nature: int, model: AgentModel) -> np.ndarray:
     """What panels make under one sky, (S, T, n) kW."""
-    sky, own = stream(seed, "sky"), stream(seed, "panel")
+    sky, own = stream(nature, "sky"), stream(seed, "panel")
     rise, down = model.pv_day_h
     hour = (np.arange(steps) + 0.5) * STEP_H % 24.0
     height = np.where((hour > rise) & (hour < down), np.sin(np.pi * (hour - rise) / (down - rise)), 0.0)
@@ -138,19 +139,20 @@ def pv_kw(homes: int, scenarios: int, steps: int, seed: int, model: AgentModel) 
     return np.asarray(share[:, :, None] * own.uniform(*model.pv_kwp, homes))
 
 
-def outside_c(scenarios: int, steps: int, seed: int, model: AgentModel) -> np.ndarray:
+def outside_c(scenarios: int, steps: int, nature: int, model: AgentModel) -> np.ndarray:
     """Temperature outside, (S, T) °C: one cold spell for each scenario, warmest at three in the afternoon."""
     mean, spread = model.outside_c
     hour = (np.arange(steps) + 0.5) * STEP_H
-    level = mean + spread * stream(seed, "cold").standard_normal(scenarios)
+    level = mean + spread * stream(nature, "cold").standard_normal(scenarios)
     return np.asarray(level[:, None] + model.outside_day_k * np.cos(2 * np.pi * (hour - 15.0) / 24.0))
 
 
-def heat_pump_kw(homes: int, scenarios: int, steps: int, seed: int, model: AgentModel) -> np.ndarray:
+def heat_pump_kw(homes: int, scenarios: int, steps: int, seed: int, nature: int, model: AgentModel) -> np.ndarray:
     """What heat pumps use, (S, T, n) kW; nobody controls them."""
-    rng = stream(seed, "heat pump")
+    rng = stream(nature, "heat habit")
     hour = (np.arange(steps) + 0.5) * STEP_H
-    lack = np.maximum(model.heat_limit_c - outside_c(scenarios, steps, seed, model), 0.0)
+    lack = np.maximum(model.heat_limit_c - outside_c(scenarios, steps, nature, model), 0.0)
     habit = (1.0 + bumps(hour, model.heat_bumps)) / (1.0 + bumps(hour[:DAY], model.heat_bumps).mean())
     noise = np.exp(0.2 * rng.standard_normal((scenarios, steps, homes)) - 0.02)
-    return np.asarray((lack * habit)[:, :, None] * rng.uniform(*model.heat_kw_per_k, homes) * noise)
+    size = stream(seed, "heat pump").uniform(*model.heat_kw_per_k, homes)
+    return np.asarray((lack * habit)[:, :, None] * size * noise)

@@ -44,7 +44,14 @@ class MarketModel:
 
 
 def market_scenarios(
-    intervals: int, scenarios: int, *, seed: int, dt_h: float = 0.5, imbalance: str = "dual", model: MarketModel
+    intervals: int,
+    scenarios: int,
+    *,
+    seed: int,
+    nature: int,
+    dt_h: float = 0.5,
+    imbalance: str = "dual",
+    model: MarketModel,
 ) -> dict[str, Any]:
     """Prices and acceptance, by their names in :class:`commonwatt.instances.portfolio.PortfolioInstance`.
 
@@ -52,8 +59,8 @@ def market_scenarios(
     ----------
     intervals, scenarios : int
         T from a midnight on, and S.
-    seed : int
-        Not negative; the market has streams of its own.
+    seed, nature : int
+        Not negative; of what is known a day ahead, and of what comes.
     dt_h : float, h
         Length of an interval, which divides an hour.
     imbalance : {"dual", "single", "single_with_penalty"}
@@ -70,7 +77,7 @@ def market_scenarios(
     rng = stream(seed, "day ahead")
     hourly = 1.0 + np.resize(model.day, int(hour[-1]) + 1) + model.price_sigma * rng.standard_normal(int(hour[-1]) + 1)
     ahead = np.round(model.mean_price * np.maximum(hourly, 0.1)[hour], 5)
-    short = persistent(stream(seed, "system"), scenarios, intervals, model.persistence)
+    short = persistent(stream(nature, "system"), scenarios, intervals, model.persistence)
     price = ahead * np.maximum(1.0 + model.imbalance_slope * short, 0.05)
     if imbalance == "dual":
         missing = np.maximum(price, ahead) + model.least_spread * ahead
@@ -88,6 +95,7 @@ def market_scenarios(
     }
     dirty = (1.0 + np.resize(model.day, 24)[hour % 24] - 0.64) / (1.66 - 0.64)
     low, high = model.carbon_kg_per_kwh
+    rng = stream(nature, "calls")
     return {
         "day_ahead_price": ahead,
         "short_price": np.round(missing, 5),

@@ -69,6 +69,23 @@ def members_fees(instance: PortfolioInstance, decision: PortfolioDecision) -> fl
     return float(instance.dt_h * instance.chance @ paid)
 
 
+def fees_by_member(instance: PortfolioInstance, decision: PortfolioDecision) -> np.ndarray:
+    """Mean of what each member is paid for what its storages discharge, (n,) currency."""
+    paid = instance.dt_h * np.tensordot(instance.chance, decision.discharge_kw.sum(axis=1), axes=1)
+    return np.bincount(instance.storage_of, weights=paid * instance.flexibility_fee, minlength=len(instance.member))
+
+
+def members_benefit(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """Mean of what members are paid, each counted with its weight, currency."""
+    return float(instance.member_weight @ fees_by_member(instance, decision))
+
+
+def least_fee(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
+    """Least mean that a member is paid whose storages could discharge for a fee, currency; 0 without any."""
+    able = instance.storage_of[(instance.flexibility_fee > 0) & (instance.discharge_kw > 0)]
+    return float(fees_by_member(instance, decision)[able].min()) if len(able) else 0.0
+
+
 def missing_kwh(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
     """Mean energy that was sold and not delivered, kWh."""
     return float(instance.dt_h * (instance.chance @ np.maximum(-decision.surplus_kw, 0.0)).sum())

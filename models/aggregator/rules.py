@@ -31,6 +31,8 @@ PORTFOLIO = Problem(
         described("tail_profit", "mean of the worst part of profits", "currency", "max", criteria.tail_profit),
         described("carbon_kg", "mean emissions of imports", "kg", "min", criteria.carbon_kg),
         described("members_fees", "what members are paid", "currency", "max", criteria.members_fees),
+        described("members_benefit", "what members are paid, weighted", "currency", "max", criteria.members_benefit),
+        described("least_fee", "least that a member is paid", "currency", "max", criteria.least_fee),
         described("missing_kwh", "mean energy sold and not delivered", "kWh", "min", criteria.missing_kwh),
         described("lacking_room_kwh", "mean reserve promised beyond room", "kWh", "min", criteria.lacking_room_kwh),
         described("non_delivery", "chance that something promised fails", "1", "min", criteria.non_delivery),
