@@ -245,20 +245,23 @@ class SimbenchSource:
     def members(self, table: str, network: str) -> pd.DataFrame:
         """Units of one network."""
         rated = "pLoad" if table == "Load.csv" else "pRES"
-        frame = self._read(table, COLUMNS[table], {name: str for name in COLUMNS[table] if name != rated})
+        frame = self.read(table, COLUMNS[table], {name: str for name in COLUMNS[table] if name != rated})
         found = frame[frame["subnet"] == network]
         if found.empty and table == "Load.csv":
-            known = sorted({name for name in frame["subnet"] if re.fullmatch(r"LV\d+\.\d+", name)}, key=_natural)
-            message = "there is no such network"
-            remedy = f"choose one of {', '.join(known[:12])}{', …' if len(known) > 12 else ''}"
-            raise InstanceError([Fault(table, "subnet", "", network, message, remedy)], str(self.source))
-        self._check(table, found[[rated]], found["id"].tolist())
+            raise InstanceError([self.no_network(table, network, frame["subnet"])], str(self.source))
+        self.check(table, found[[rated]], found["id"].tolist())
         return found
+
+    def no_network(self, table: str, network: str, subnets: pd.Series) -> Fault:
+        """What to say of a network that is none of those of a table."""
+        known = sorted({name for name in subnets if re.fullmatch(r"LV\d+\.\d+", str(name))}, key=_natural)
+        remedy = f"choose one of {', '.join(known[:12])}{', …' if len(known) > 12 else ''}"
+        return Fault(table, "subnet", "", network, "there is no such network", remedy)
 
     def profiles(self, table: str, names: Sequence[str]) -> pd.DataFrame:
         """Profiles per unit of rated power, (35136, k), indexed by UTC."""
-        frame = self._read(table, ["time", *names], {"time": str})
-        self._check(table, frame[list(names)], frame["time"].tolist(), low=-NOISE)
+        frame = self.read(table, ["time", *names], {"time": str})
+        self.check(table, frame[list(names)], frame["time"].tolist(), low=-NOISE)
         local = pd.to_datetime(frame["time"], format="%d.%m.%Y %H:%M", errors="coerce")
         # The second pass of the doubled autumn hour is winter time; "infer" would fail on data that begins inside it.
         utc = local.dt.tz_localize(ZONE, ambiguous=~frame["time"].duplicated().to_numpy(), nonexistent="NaT")
@@ -269,7 +272,8 @@ class SimbenchSource:
             raise InstanceError([Fault(table, "time", message=message)], str(self.source))
         return frame[list(names)].clip(lower=0.0).set_index(index)
 
-    def _read(self, table: str, columns: list[str], types: dict[str, type]) -> pd.DataFrame:
+    def read(self, table: str, columns: list[str], types: dict[str, type]) -> pd.DataFrame:
+        """Columns of a table."""
         content = self._open(table)
         header = content.readline().decode("utf-8").strip().split(";")
         missing = [name for name in columns if name not in header]
@@ -295,7 +299,7 @@ class SimbenchSource:
         fault = Fault(table, message=f"there is no {self.folder}{table}", remedy=remedy)
         raise InstanceError([fault], str(self.source))
 
-    def _check(self, table: str, cells: pd.DataFrame, rows: Sequence[str], low: float = 0.0) -> None:
+    def check(self, table: str, cells: pd.DataFrame, rows: Sequence[str], low: float = 0.0) -> None:
         """Refuse cells that are no finite numbers from 0 up."""
         faults = []
         for name in cells.columns:
