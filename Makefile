@@ -32,7 +32,7 @@ test-all: $(VENV)/dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests
 
 bench: $(VENV)/core
-	@$(BIN)/commonwatt tables --suite speed --suite speed-scheduling --suite speed-settlement --suite speed-stackelberg --out results
+	@$(BIN)/commonwatt tables --suite speed --suite speed-scheduling --suite speed-settlement --suite speed-stackelberg --suite speed-aggregator --out results
 
 lint: $(VENV)/dev
 	@$(BIN)/ruff check .

@@ -14,6 +14,7 @@ SUITES = {
     "speed-scheduling": ("speed_suites", "speed_scheduling_suite"),
     "speed-settlement": ("speed_suites", "speed_settlement_suite"),
     "speed-stackelberg": ("speed_suites", "speed_stackelberg_suite"),
+    "speed-aggregator": ("speed_suites", "speed_aggregator_suite"),
 }
 """Suite to module and name of the function that makes its sections, in the order of the report."""
 

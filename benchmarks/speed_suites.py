@@ -71,6 +71,19 @@ def speed_stackelberg_suite(out: Path, workers: int, console: Console) -> list[S
     return [_section(out, "stackelberg", "Times of the Stackelberg games", frame, text)]
 
 
+def speed_aggregator_suite(out: Path, workers: int, console: Console) -> list[Section]:
+    """Times of an aggregator's kernels and programs; see :mod:`commonwatt.benchmarks.speed_aggregator`."""
+    from . import speed_aggregator
+
+    say(console, "speed-aggregator: measuring kernels, OpenDSS and programs; this takes minutes")
+    frame = speed_aggregator.measure(quick=False, progress=lambda task: say(console, f"speed-aggregator: {task}"))
+    text = METHOD + (
+        "The ratios compare load flows with OpenDSS on the same powers, exact distributions with draws, vehicles with "
+        "drawing as many random numbers, and the two ways to state and to solve a portfolio's program."
+    )
+    return [_section(out, "aggregator", "Times of an aggregator's kernels and programs", frame, text)]
+
+
 def _section(out: Path, family: str, caption: str, frame: pd.DataFrame, text: str) -> Section:
     write_table(frame, out / "tables", f"speed-{family}", caption=caption)
     name = "speed" if family == "allocation" else f"speed-{family}"

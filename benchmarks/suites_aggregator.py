@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..instances.library.build import STREET_OWNED, STREET_SEED
 from ..instances.portfolio import PortfolioInstance
 from ..instances.shelf import library, load
+from ..instances.sources.agents import portfolio_of_agents
+from ..models.aggregator.portfolio import PortfolioDecision
 from ..models.problem import problems
+from ..solvers.portfolio_evaluation import met_with, offer_non_delivery, out_of_sample
+from ..solvers.portfolio_fronts import pareto_front, risk_front
 from ..solvers.portfolio_values import value_of_information
-from .report import Section, Table
+from ..solvers.solve import solve
+from .figures import save_figure
+from .figures_aggregator import fronts_figure, offers_figure
+from .report import Picture, Section, Table
 from .suite_sections import compare_shipped, comparison_section, overview_section
+from .suites import say
+from .suites_aggregator_agents import densities_section, firm_section, fleet_section, stereotypes_section
 from .tables import readable, write_table
 
 if TYPE_CHECKING:
@@ -22,6 +32,16 @@ COMMAND = "commonwatt tables --suite aggregator"
 
 SEEDS = (0,)
 """No method of these problems draws."""
+
+STREET = "aggregator/street-12"
+
+FRESH_SCENARIOS, FRESH_NATURE = 40, 1_000
+"""Scenarios that offers were not made for, and their seed."""
+
+MORE_SCENARIOS, MORE_NATURE = (10, 20), 500
+"""Scenarios for which the program makes offers as well."""
+
+OFFERING = ("stochastic", "mean_scenario", "firm_reserve", "newsvendor_by_block", "mean_export", "no_offer")
 
 
 def aggregator_suite(out: Path, workers: int, console: Console) -> list[Section]:
@@ -47,7 +67,13 @@ def aggregator_suite(out: Path, workers: int, console: Console) -> list[Section]
         sections.append(overview_section(out, found, compared, drawn, SEEDS))
         for one in shipped:
             sections.append(comparison_section(out, one, compared[one.meta.name], seeds=SEEDS))
+    for make in (densities_section, fleet_section, stereotypes_section, firm_section):
+        sections.append(make(out))
+    say(console, "aggregator: what knowing more is worth")
     sections.append(information_section(out))
+    say(console, f"aggregator: fronts and other scenarios of {STREET}")
+    sections.append(fronts_section(out))
+    sections.append(fresh_section(out))
     return sections
 
 
@@ -77,3 +103,113 @@ def information_section(out: Path) -> Section:
     )
     write_table(found, out / "tables", "aggregator-information", caption=caption, note=note)
     return Section("Aggregator: what knowing more is worth", "", [Table(caption, readable(found), note)], [], COMMAND)
+
+
+def fronts_section(out: Path) -> Section:
+    """What profit costs in risk, emissions and members' least fee, and the other way round.
+
+    Parameters
+    ----------
+    out : path
+        Folder of results.
+
+    Returns
+    -------
+    Section
+    """
+    street = load(STREET)
+    assert isinstance(street, PortfolioInstance)
+    risk = risk_front(street).table
+    carbon, fee = (pareto_front(street, other, points=5).table for other in ("carbon_kg", "least_fee"))
+    currency = street.currency
+    tables = []
+    for name, frame, columns, caption, note in (
+        (
+            "risk",
+            risk,
+            ["risk_weight", "expected_profit", "tail_profit"],
+            "mean profit and its worst tenth",
+            "risk_weight is what the mean of the worst tenth of scenarios counts in the criterion.",
+        ),
+        (
+            "carbon",
+            carbon,
+            ["risk_adjusted_profit", "carbon_kg", "worth"],
+            "profit and emissions",
+            f"worth: what the last kg saved costs in profit, {currency}/kg.",
+        ),
+        (
+            "fee",
+            fee,
+            ["risk_adjusted_profit", "least_fee", "members_fees", "worth"],
+            "profit and what the worst-paid member is paid",
+            "worth: what the last unit that the worst-paid member has more of costs in profit.",
+        ),
+    ):
+        shown = frame[columns]
+        title = f"{STREET}: {caption}"
+        write_table(shown, out / "tables", f"aggregator-front-{name}", caption=title, note=note)
+        tables.append(Table(title, readable(shown), note))
+    figure = fronts_figure(
+        [
+            (risk, "tail_profit", "expected_profit", f"mean of the worst tenth ({currency})", f"mean ({currency})"),
+            (carbon, "carbon_kg", "risk_adjusted_profit", "emissions (kg)", f"profit, with risk ({currency})"),
+            (fee, "least_fee", "risk_adjusted_profit", f"least fee ({currency})", f"profit, with risk ({currency})"),
+        ]
+    )
+    picture = Picture(f"{STREET}: fronts", save_figure(figure, out / "figures", "aggregator-fronts")[0])
+    text = "Each point of a front is a linear program solved to its optimum: nothing is better in both."
+    return Section("Aggregator: fronts of Pareto", text, tables, [picture], COMMAND)
+
+
+def fresh_section(out: Path) -> Section:
+    """Offers of the shipped street met with scenarios that they were not made for.
+
+    Parameters
+    ----------
+    out : path
+        Folder of results.
+
+    Returns
+    -------
+    Section
+    """
+    street = load(STREET)
+    assert isinstance(street, PortfolioInstance)
+    fresh = _street(FRESH_SCENARIOS, FRESH_NATURE)
+    parts = [out_of_sample(street, fresh, OFFERING)]
+    for scenarios in MORE_SCENARIOS:
+        more = out_of_sample(_street(scenarios, MORE_NATURE), fresh, ["stochastic"])
+        parts.append(more.assign(method=f"stochastic, for {scenarios} scenarios"))
+    met = pd.concat(parts, ignore_index=True)
+    columns = ["method", "promised", "risk_adjusted_profit", "expected_profit", "missing_kwh", "lacking_room_kwh"]
+    shown = met[[*columns, "offers", "failing_offers", "worst_offer"]]
+    note = (
+        f"Offers made for {len(street.scenario)} scenarios unless others are named, met with {FRESH_SCENARIOS} others "
+        "of the same street. "
+        "promised: the criterion in the scenarios that offers were made for. worst_offer: greatest chance of any offer "
+        "to fail; energy may be missing on purpose, where imbalance is the cheapest market."
+    )
+    title = f"{STREET}: offers in other scenarios"
+    write_table(shown, out / "tables", "aggregator-fresh", caption=title, note=note)
+    decisions = {}
+    for method in ("stochastic", "mean_scenario", "firm_reserve"):
+        decision = solve(street, method=method).decision
+        assert isinstance(decision, PortfolioDecision)
+        decisions[method] = decision
+    offers = offer_non_delivery(met_with(decisions["stochastic"], fresh))
+    offers = offers[offers["market"] != "day ahead"]
+    each = f"{STREET}: chance of each reserve offer of the stochastic program to fail"
+    reserve_note = "at_least, at_most: Clopper and Pearson's interval, 95 %."
+    write_table(offers, out / "tables", "aggregator-non-delivery", caption=each, note=reserve_note)
+    figure = offers_figure(decisions, f"{STREET}: what is offered in which market")
+    picture = Picture(f"{STREET}: offers by market", save_figure(figure, out / "figures", "aggregator-offers")[0])
+    tables = [Table(title, readable(shown), note), Table(each, readable(offers), reserve_note)]
+    return Section("Aggregator: offers in scenarios they were not made for", "", tables, [picture], COMMAND)
+
+
+def _street(scenarios: int, nature: int) -> PortfolioInstance:
+    """The shipped street with scenarios of another nature."""
+    return portfolio_of_agents(
+        12, scenarios, seed=STREET_SEED, nature=nature, cold_store=True, name="fresh", **STREET_OWNED
+    )

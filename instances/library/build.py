@@ -11,7 +11,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..allocation import AllocationInstance, from_series
 from ..operator import OperatorInstance
@@ -37,6 +37,10 @@ from ..tidy import to_tables
 
 PARQUET_FROM_ROWS = 6_000
 """Long tables are ten times smaller as Parquet than as CSV; small instances are for reading."""
+
+STREET_SEED = 12
+STREET_OWNED: dict[str, Any] = {"pv": 0.5, "heat_pump": 0.33, "battery": 0.25, "vehicle": 0.5}
+"""Of the shipped street of an aggregator, for whoever wants to meet it with other scenarios."""
 
 
 def texas_443() -> AllocationInstance:
@@ -65,8 +69,7 @@ def street_12() -> PortfolioInstance:
     """Twelve homes and a shop in five scenarios, two winter days."""
     from ..sources.agents import portfolio_of_agents
 
-    owned = {"pv": 0.5, "heat_pump": 0.33, "battery": 0.25, "vehicle": 0.5}
-    return portfolio_of_agents(12, 5, seed=12, cold_store=True, name="aggregator/street-12", **owned)
+    return portfolio_of_agents(12, 5, seed=STREET_SEED, cold_store=True, name="aggregator/street-12", **STREET_OWNED)
 
 
 def street_day() -> OperatorInstance:

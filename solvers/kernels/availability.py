@@ -192,9 +192,11 @@ def spread(base: np.ndarray, count: np.ndarray, size: int) -> np.ndarray:
     (K + n size + 1,) array
     """
     found = np.zeros(len(base) + (len(count) - 1) * size)
+    # Sums of a few ratings lie far apart on a fine lattice; the steps between them have no probability.
+    taken = np.flatnonzero(base)
     for j in range(len(count)):
         p = count[j]
         if p > 0.0:
-            for k in range(len(base)):
+            for k in taken:
                 found[j * size + k] += p * base[k]
     return found

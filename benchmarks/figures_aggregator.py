@@ -1,0 +1,174 @@
+"""Figures of an aggregator's agents and portfolio: densities, vehicles, stereotypes, offers by market, fronts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..instances.sources.kde import PowerDensity
+from ..instances.stereotypes import Stereotypes
+from ..models.aggregator.portfolio import PortfolioDecision
+from .figures import COLOURS, label, new_figure, styled
+
+
+@styled
+def densities_figure(readings_kw: Mapping[str, np.ndarray]) -> Figure:
+    """Readings of one half-hour each with their densities, a panel for each kind of device.
+
+    Parameters
+    ----------
+    readings_kw : mapping of str to array, kW
+        By title of the panel; four fit.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = new_figure(9.6, 5.6, columns=2, rows=2)
+    for axis, (title, readings) in zip(np.ravel(axes), readings_kw.items(), strict=True):
+        found = PowerDensity.fit(readings)
+        positive = readings[readings > 0]
+        most = float(np.quantile(positive, 0.995)) * 1.1
+        # Bars have the share of positive readings as their area, as the density has.
+        weights = np.full(len(positive), (1.0 - found.zero) / len(positive)) / (most / 40)
+        axis.hist(positive, bins=40, range=(0.0, most), weights=weights, color=COLOURS[0], alpha=0.35, label="readings")
+        power = np.linspace(0.0, most, 400)[1:]
+        axis.plot(power, found.density(power), color=COLOURS[1], linewidth=1.8, label="density")
+        axis.set_title(title)
+        axis.text(
+            0.97, 0.92, f"exactly 0: {found.zero:.0%}", transform=axis.transAxes, ha="right", va="top", fontsize=9
+        )
+        axis.set_xlabel("power (kW)")
+        axis.set_ylabel("density (1/kW)")
+        axis.set_xlim(0.0, most)
+    figure.legend(*np.ravel(axes)[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+@styled
+def fleet_figure(connected: np.ndarray, power_kw: np.ndarray, firm_kw: np.ndarray, rating_kw: float) -> Figure:
+    """Share of vehicles that are plugged, what they draw, and what is plugged for sure, over some days.
+
+    Parameters
+    ----------
+    connected : (T, n) array of bool
+        Whether each vehicle is plugged.
+    power_kw : (T, n) array, kW
+        What each draws.
+    firm_kw : (T,) array, kW
+        Rating that is plugged with 95 %.
+    rating_kw : float, kW
+        Of each charger.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (top, bottom) = new_figure(9.6, 5.4, rows=2, sharex=True)
+    day = np.arange(len(connected)) / 48
+    top.plot(day, rating_kw * connected.sum(axis=1), color=COLOURS[0], linewidth=1.6, label="plugged in this week")
+    top.plot(day, firm_kw, color=COLOURS[1], linewidth=1.4, linestyle=(0, (5, 2)), label="plugged with 95 % (exact)")
+    top.set_ylabel("rating of chargers (kW)")
+    top.set_ylim(0.0, rating_kw * connected.shape[1] * 1.02)
+    top.legend(frameon=False, loc="lower left", ncols=2)
+    top.set_title(f"{connected.shape[1]} vehicles that charge at home as soon as they are there")
+    bottom.fill_between(day, power_kw.sum(axis=1), color=COLOURS[2], alpha=0.5, linewidth=0.0)
+    bottom.set_ylabel("charging (kW)")
+    bottom.set_xlabel("days from Monday midnight")
+    bottom.set_xlim(day[0], day[-1])
+    bottom.set_ylim(0.0, None)
+    return figure
+
+
+@styled
+def stereotypes_figure(found: Stereotypes) -> Figure:
+    """Reference day of each stereotype.
+
+    Parameters
+    ----------
+    found : Stereotypes
+        Clusters of members.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axis = new_figure(7.2, 3.8)
+    hour = np.arange(found.reference_kw.shape[1]) * 24.0 / found.reference_kw.shape[1]
+    for k, (name, count) in enumerate(zip(found.clustering.names, found.members, strict=True)):
+        text = f"{name}: {count} members, {found.reference_kw[k].sum() * (hour[1] - hour[0]):.1f} kWh a day"
+        axis.step(hour, found.reference_kw[k], where="post", color=COLOURS[k % len(COLOURS)], label=text)
+    axis.set_xlabel("hour of the day")
+    axis.set_ylabel("power (kW)")
+    axis.set_xlim(0, 24)
+    axis.set_ylim(0.0, None)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+@styled
+def offers_figure(decisions: Mapping[str, PortfolioDecision], title: str) -> Figure:
+    """What each method offers in each market, a panel for each method.
+
+    Parameters
+    ----------
+    decisions : mapping of str to PortfolioDecision
+        By method; three fit.
+    title : str
+        For readers.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = new_figure(9.6, 4.2, columns=len(decisions), sharey=True, squeeze=False)
+    for axis, (name, decision) in zip(axes[0], decisions.items(), strict=True):
+        edges = np.arange(len(decision.instance.interval) + 1) * decision.instance.dt_h
+        for k, (text, values, style) in enumerate(
+            (
+                ("sold a day ahead", decision.day_ahead_kw, "-"),
+                ("reserve to deliver more", decision.up_reserve_kw, (0, (5, 2))),
+                ("reserve to deliver less", -decision.down_reserve_kw, (0, (1, 1))),
+            )
+        ):
+            axis.stairs(values, edges, color=COLOURS[k], linestyle=style, linewidth=1.5, label=text, baseline=None)
+        axis.fill_between(
+            edges[:-1],
+            np.min(decision.export_kw, axis=0),
+            np.max(decision.export_kw, axis=0),
+            step="post",
+            color="0.85",
+            label="export in all scenarios",
+        )
+        axis.axhline(0.0, color="0.4", linewidth=0.8)
+        axis.set_title(label(name, 24))
+        axis.set_xlabel("hours from the start")
+        axis.set_xlim(edges[0], edges[-1])
+    axes[0, 0].set_ylabel("kW")
+    figure.suptitle(label(title, 60))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+@styled
+def fronts_figure(fronts: Sequence[tuple[pd.DataFrame, str, str, str, str]]) -> Figure:
+    """Fronts, a panel for each.
+
+    Parameters
+    ----------
+    fronts : sequence of (table, x, y, label of x, label of y)
+        Rows of a table are the points of a front, in order.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = new_figure(3.4 * len(fronts), 3.4, columns=len(fronts), squeeze=False)
+    for k, (axis, (table, x, y, x_label, y_label)) in enumerate(zip(axes[0], fronts, strict=True)):
+        axis.plot(table[x], table[y], color=COLOURS[k], marker="o", markersize=5, linewidth=1.4)
+        axis.set_xlabel(x_label)
+        axis.set_ylabel(y_label)
+    return figure
