@@ -111,10 +111,30 @@ class OperatorInstance(Instance):
         """Greater of the grid's two prices in absolute value, (T,) currency/kWh."""
         return readonly(np.maximum(np.abs(self.retail_price), np.abs(self.feed_in_price)))
 
+    def wanted_kwh(self, price: np.ndarray) -> np.ndarray:
+        """What each member would use if energy cost a price, within its limits, (T, n) kWh.
+
+        Parameters
+        ----------
+        price : (T,) array, currency/kWh
+            A logarithmic utility has no end: at a price of 0 or less everybody uses the most that it can.
+        """
+        column = price[:, None]
+        if self.first_worth is not None and self.saturation is not None:
+            load = (self.first_worth - column) / self.saturation
+        else:
+            positive = np.where(column > 0, column, 1.0)
+            load = np.where(column > 0, self.log_worth / positive - 1.0, np.inf)
+        found: np.ndarray = np.clip(load, self.least_kwh, self.greatest_kwh)
+        return found
+
     @cached_property
     def energy_size(self) -> np.ndarray:
-        """Greatest that each member can buy or sell, (T, n) kWh, to which roundings are relative."""
-        return readonly(np.maximum(self.greatest_kwh, self.generation_kwh))
+        """Greatest that each member uses at any of the operator's prices, or makes, (T, n) kWh.
+
+        Roundings are relative to it rather than to a limit that may be far beyond what anybody wants.
+        """
+        return readonly(np.maximum(self.wanted_kwh(self.feed_in_price), self.generation_kwh))
 
     def grid_cost(self, net_kwh: np.ndarray) -> np.ndarray:
         """What the grid is paid for net loads.

@@ -136,6 +136,7 @@ def _setting(name: str, spec: Spec, value: Any, faults: list[Fault]) -> Any:
             faults.append(
                 Fault("settings", name, "", _shown(repr(value)), "is unknown", f"choose one of {_or(spec.values)}")
             )
+            return None
         return value
     number = _number(value)
     if not np.isfinite(number):

@@ -77,7 +77,7 @@ def test_worked_quadratic_numbers():
     instance = cw.load("stackelberg/four-prosumers")
     price = rules.competitive_price(instance)
     assert price[0] == pytest.approx(0.2, abs=1e-12)
-    assert rules.traded(instance, rules.wanted(instance, price))[0][0] == pytest.approx(4.5)
+    assert rules.traded(instance, instance.wanted_kwh(price))[0][0] == pytest.approx(4.5)
     assert rules.greatest_gain(instance) == pytest.approx(0.45)
 
 
@@ -360,7 +360,7 @@ def test_half_a_quarter_three_quarters(seed):
     assert found.report.criteria["followers_gain"] == pytest.approx(gain / 4, rel=1e-9)
     assert found.report.criteria["total_gain"] == pytest.approx(0.75 * gain, rel=1e-9)
     assert found.report.criteria["share_lost"] == pytest.approx(0.25, rel=1e-9)
-    clearing = rules.wanted(instance, rules.competitive_price(instance))
+    clearing = instance.wanted_kwh(rules.competitive_price(instance))
     traded = rules.traded(instance, found.decision.consumption_kwh)[0]
     assert traded == pytest.approx(rules.traded(instance, clearing)[0] / 2, rel=1e-9)
 
@@ -456,3 +456,19 @@ def test_methods_refuse_what_they_cannot_do():
     ):
         with pytest.raises(NotApplicable, match=words):
             cw.solve(instance, method=spelled)
+
+
+def test_limits_far_beyond_what_anybody_wants_hide_no_loss():
+    homes = cw.load("stackelberg/four-prosumers")
+    far = homes.replace(greatest_kwh=np.full((1, 4), 1e9))
+    assert far.energy_size.max() < 10.0
+    frame = cw.compare(far, ["best_prices", "price_menu", "grid_prices", "mid_market"]).set_index("method")
+    near = cw.compare(homes, ["best_prices", "price_menu", "grid_prices", "mid_market"]).set_index("method")
+    np.testing.assert_allclose(frame["profit"], near["profit"], atol=1e-9)
+    assert frame["status"].tolist() == near["status"].tolist()
+    assert (frame["profit_gap"] - near["profit_gap"]).abs().max() < 1e-6
+
+
+def test_an_unknown_utility_is_one_clear_error():
+    with pytest.raises(InstanceError, match="column utility, value 'cubic': is unknown; choose one of"):
+        cw.load("stackelberg/four-prosumers").replace(utility="cubic")

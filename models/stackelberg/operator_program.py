@@ -96,7 +96,7 @@ def _per_unit(instance: OperatorInstance, t: int, i: int, energy: float, price: 
     return {
         "own": float(instance.generation_kwh[t, i]) / energy,
         "least": float(instance.least_kwh[t, i]) / energy,
-        "greatest": float(instance.greatest_kwh[t, i]) / energy,
+        "greatest": float(instance.energy_size[t, i]) / energy,
         "first": float(instance.first_worth[t, i]) / price,
         "fall": float(instance.saturation[t, i]) * energy / price,
         "low": float(instance.feed_in_price[t]) / price,

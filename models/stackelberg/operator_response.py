@@ -17,26 +17,6 @@ HALVINGS = 200
 """Bisection ends before, when there is no number between its two ends."""
 
 
-def wanted(instance: OperatorInstance, price: np.ndarray) -> np.ndarray:
-    """What each member would use if energy cost a price, within its limits, (T, n) kWh.
-
-    Parameters
-    ----------
-    instance : OperatorInstance
-        What is given.
-    price : (T,) array, currency/kWh
-        A logarithmic utility has no end: at a price of 0 or less everybody uses the most that it can.
-    """
-    column = price[:, None]
-    if instance.utility == "quadratic":
-        load = (instance.first_worth - column) / instance.saturation
-    else:
-        positive = np.where(column > 0, column, 1.0)
-        load = np.where(column > 0, instance.log_worth / positive - 1.0, np.inf)
-    found: np.ndarray = np.clip(load, instance.least_kwh, instance.greatest_kwh)
-    return found
-
-
 def best_response(instance: OperatorInstance, buy_price: np.ndarray, sell_price: np.ndarray) -> np.ndarray:
     """What each member uses at prices that it takes as given, (T, n) kWh.
 
@@ -47,7 +27,7 @@ def best_response(instance: OperatorInstance, buy_price: np.ndarray, sell_price:
     buy_price, sell_price : (T,) arrays, currency/kWh
         For what a member is short of, and has left. Where the latter is higher, both count as the selling price.
     """
-    buying, selling = wanted(instance, np.maximum(buy_price, sell_price)), wanted(instance, sell_price)
+    buying, selling = instance.wanted_kwh(np.maximum(buy_price, sell_price)), instance.wanted_kwh(sell_price)
     found: np.ndarray = np.clip(instance.generation_kwh, buying, selling)
     return found
 
@@ -111,17 +91,17 @@ def competitive_price(instance: OperatorInstance) -> np.ndarray:
         middle = 0.5 * (low + high)
         if ((middle <= low) | (middle >= high)).all():
             break
-        short = wanted(instance, middle).sum(axis=1) > supply
+        short = instance.wanted_kwh(middle).sum(axis=1) > supply
         low, high = np.where(short, middle, low), np.where(short, high, middle)
     # Ends that were never left are prices of the grid: bisection has only come close to them.
-    at_retail = wanted(instance, instance.retail_price).sum(axis=1) >= supply
-    at_feed_in = wanted(instance, instance.feed_in_price).sum(axis=1) <= supply
+    at_retail = instance.wanted_kwh(instance.retail_price).sum(axis=1) >= supply
+    at_feed_in = instance.wanted_kwh(instance.feed_in_price).sum(axis=1) <= supply
     found: np.ndarray = np.where(at_retail, instance.retail_price, np.where(at_feed_in, instance.feed_in_price, low))
     return found
 
 
 def greatest_gain(instance: OperatorInstance) -> float:
     """What the community can gain at most over members by themselves, currency: at competitive prices."""
-    load = wanted(instance, competitive_price(instance))
+    load = instance.wanted_kwh(competitive_price(instance))
     net = (load - instance.generation_kwh).sum(axis=1)
     return float((utility(instance, load).sum(axis=1) - instance.grid_cost(net) - alone(instance).sum(axis=1)).sum())
