@@ -27,6 +27,9 @@ FOLLOWERS = 1e-6
 LEADER = 1e-6
 """What the leader may be below its bound, relative to it."""
 
+NOTHING = 1e-9
+"""Money that nobody misses, where everything is worth nothing."""
+
 STRETCHED = 10.0
 """Factor on a program's constants under which its optimum must not change."""
 
@@ -43,6 +46,8 @@ class EpsilonCertificate:
         The most that any follower could gain by itself, all of them solved again.
     followers_size : float, currency
         What that follower trades, to which its gain is relative.
+    sense : {"max", "min"}
+        Which way the leader's criterion is better.
     leader_value : float
         The criterion where followers' ties suit the leader.
     pessimistic : float
@@ -71,6 +76,7 @@ class EpsilonCertificate:
     method: str
     followers_epsilon: float
     followers_size: float
+    sense: str
     leader_value: float
     pessimistic: float
     bound: float
@@ -92,7 +98,8 @@ class EpsilonCertificate:
     @property
     def leader_content(self) -> bool:
         """Whether the leader is at its bound."""
-        return abs(self.leader_epsilon) <= LEADER * max(abs(self.bound), abs(self.leader_value), self.followers_size)
+        size = max(abs(self.bound), abs(self.leader_value), self.followers_size)
+        return abs(self.leader_epsilon) <= LEADER * size + NOTHING
 
     @property
     def constants_hold(self) -> bool:
@@ -116,7 +123,8 @@ class EpsilonCertificate:
         verdict = "certified" if self.ok else "not certified"
         lines = [f"{self.instance} by {self.method}: {verdict}"]
         lines.append(f"  followers gain at most {self.followers_epsilon:.3g} of {self.followers_size:.3g}")
-        lines.append(f"  leader has {self.leader_value:.6g}, at most {self.bound:.6g} ({self.bound_by or 'no bound'})")
+        limit = "at most" if self.sense == "max" else "at least"
+        lines.append(f"  leader has {self.leader_value:.6g}, {limit} {self.bound:.6g} ({self.bound_by or 'no bound'})")
         lines.append(f"  where ties do not suit it {self.pessimistic:.6g}")
         if not math.isnan(self.stated):
             lines.append(f"  constants: {self.price_use:.2g} used; {self.stated:.6g}, stretched {self.stretched:.6g}")
@@ -171,6 +179,7 @@ def certify(
         method=solution.method,
         followers_epsilon=float(max(found.gains.flat[worst], 0.0)) if found.gains.size else 0.0,
         followers_size=float(found.sizes.flat[worst]) if found.gains.size else 0.0,
+        sense=criterion.sense,
         leader_value=value,
         pessimistic=found.pessimistic,
         bound=bound,

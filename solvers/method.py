@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -299,10 +300,22 @@ def call(problem_name: str, spelling: str | Method | Call, **options: Any) -> Ca
             valid = ", ".join(chosen.options) or "none"
             raise ValueError(f"method {chosen.name!r} has no option {option!r}; valid: {valid}")
         default = chosen.options[option]
-        if isinstance(default, (bool, str)) and type(value) is not type(default):
-            kind = "True or False" if isinstance(default, bool) else "a text"
+        kind = _wanted_kind(default, value)
+        if kind:
             raise ValueError(f"option {option!r} of method {chosen.name!r} must be {kind}, not {value!r}")
     return Call(chosen, given)
+
+
+def _wanted_kind(default: Any, value: Any) -> str:
+    """What a value had to be to replace a default, or nothing where it may; None stands for nothing given."""
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "True or False"
+    if isinstance(default, str):
+        return "" if isinstance(value, str) else "a text"
+    if isinstance(default, Real):
+        kind, words = (Integral, "a whole number") if isinstance(default, Integral) else (Real, "a number")
+        return "" if isinstance(value, kind) and not isinstance(value, bool) else words
+    return ""
 
 
 def _parse(spelling: str) -> tuple[str, dict[str, Any]]:

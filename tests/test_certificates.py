@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from commonwatt.instances.procurement import ProcurementInstance
 from commonwatt.solvers.certificates import CERTIFIABLE
 from commonwatt.solvers.solve import check
 from makers_tariff import random_tariff
@@ -98,3 +99,25 @@ def test_a_bound_that_another_method_proved_counts():
     foreign = cw.solve(cw.load("stackelberg/half-an-hour"), method="bilevel")
     with pytest.raises(ValueError, match="is of stackelberg/half-an-hour, another instance"):
         cw.certify(strict, others=[foreign])
+
+
+def test_what_is_worth_nothing_is_certified_and_limits_are_named_the_right_way_round():
+    free = ProcurementInstance(cost_slope=[0.1], capacity_kwh=[[2.0]], demand_kwh=[0.0], retail_price=[0.3])
+    nothing = cw.certify(cw.solve(free, method="payment_program"))
+    assert nothing.ok
+    assert nothing.bound >= 0.0
+    assert "leader has 1.918, at least 1.918" in str(cw.certify(cw.solve(cw.load("stackelberg/full-roof"))))
+    assert "at most 0.225" in str(cw.certify(cw.solve(cw.load("stackelberg/four-prosumers"))))
+
+
+@pytest.mark.parametrize(
+    ("spelling", "message"),
+    [
+        ("price_menu(levels=2.5)", "'levels' of method 'price_menu' must be a whole number, not 2.5"),
+        ("price_menu(levels=True)", "must be a whole number"),
+        ("price_menu(levels='six')", "must be a whole number"),
+    ],
+)
+def test_options_of_another_kind_are_named(spelling, message):
+    with pytest.raises(ValueError, match=message):
+        cw.solve(cw.load("stackelberg/four-prosumers"), method=spelling)

@@ -157,7 +157,9 @@ def _proved(instance: ProcurementInstance, level: np.ndarray, share: float) -> f
     level = np.clip(level, 0.0, instance.retail_price)
     steep = share * instance.cost_slope
     sold = np.minimum(level[:, None] / (2.0 * steep), instance.capacity_kwh)
-    return float(level @ instance.demand_kwh - ((level[:, None] - steep * sold) * sold).sum())
+    proved = level * instance.demand_kwh - ((level[:, None] - steep * sold) * sold).sum(axis=1)
+    # Nobody is paid less than nothing, whatever a level says.
+    return float(np.maximum(proved, 0.0).sum())
 
 
 def payment_bound(instance: ProcurementInstance, prices: ProcurementPrices | None) -> float:
