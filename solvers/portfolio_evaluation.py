@@ -55,7 +55,7 @@ def offer_non_delivery(decision: PortfolioDecision) -> pd.DataFrame:
             first = int(np.searchsorted(block, b))
             if abs(offer[first]) <= slack:
                 continue
-            failed = fails[:, block == b].any(axis=1)
+            failed = np.asarray(fails[:, block == b].any(axis=1))
             low, high = _confidence(given, failed)
             rows.append(
                 {

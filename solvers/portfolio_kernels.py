@@ -112,9 +112,9 @@ def run_merit_order(instance: PortfolioInstance) -> Answer:
     intervals, dt = len(made), instance.dt_h
     sales, purchase = _sales(instance), _purchases(instance)
     dearest = np.max([np.where(most > 0, price, -np.inf) for _, price, most in sales[1:]], axis=0)
-    for t in np.flatnonzero(purchase < dearest - 1e-15):
+    for at in np.flatnonzero(purchase < dearest - 1e-15):
         raise NotApplicable(
-            f"{instance.interval[t]}: energy is bought at {purchase[t]:g} and sold at {dearest[t]:g} in other markets"
+            f"{instance.interval[at]}: energy is bought at {purchase[at]:g}, sold at {dearest[at]:g} in other markets"
         )
     fields = {name: np.zeros(intervals) for name, _, _ in sales}
     level = np.zeros(intervals)
@@ -124,7 +124,7 @@ def run_merit_order(instance: PortfolioInstance) -> Answer:
         for (name, _, _), sold in zip(sales, found.offer_kw, strict=True):
             fields[name][t] = sold
     # Nothing is left over but what no market takes at a price; that is curtailed as well as what is held in reserve.
-    running = sum(fields[name] for name in fields if name != "up_reserve_kw")
+    running = np.sum([fields[name] for name in fields if name != "up_reserve_kw"], axis=0)
     share = np.divide(made - running, made, out=np.zeros(intervals), where=made > 0)
     decision = PortfolioDecision(
         instance=instance,

@@ -303,7 +303,7 @@ def test_kernels_without_storages_meet_the_program(seed):
         ({"up_used": [[0.5, 0.0]]}, "reserve is used"),
         ({"down_reserve_price": [0.1, 0.1]}, "to deliver less is paid"),
         ({"room_price": 0.1}, "promises without room would pay"),
-        ({"intraday_sale_price": [[0.3, 0.2]]}, r"12:00Z: energy is bought at 0\.2 and sold at 0\.3"),
+        ({"intraday_sale_price": [[0.3, 0.2]]}, r"12:00Z: energy is bought at 0\.2, sold at 0\.3"),
     ],
 )
 def test_the_merit_order_says_what_it_does_not_hold_for(changes, message):

@@ -77,11 +77,12 @@ def fails(instance: FirmOfferInstance, offer_kw: np.ndarray) -> np.ndarray:
 
 def chances_to_fail(instance: FirmOfferInstance, offer_kw: np.ndarray, scope: str) -> np.ndarray:
     """Chance to fail in each interval (T,), each block (B,), or at all (1,)."""
-    missing = fails(instance, offer_kw)
+    missing: np.ndarray = fails(instance, offer_kw)
     if scope == "block":
-        missing = np.logical_or.reduceat(missing, np.flatnonzero(np.diff(instance.block, prepend=-1)), axis=1)
+        first = np.flatnonzero(np.diff(instance.block, prepend=-1))
+        missing = np.asarray(np.logical_or.reduceat(missing, first, axis=1))
     elif scope == "horizon":
-        missing = missing.any(axis=1)[:, None]
+        missing = np.asarray(missing.any(axis=1))[:, None]
     return np.asarray(instance.chance @ missing)
 
 
@@ -146,8 +147,8 @@ def violations(instance: FirmOfferInstance, decision: FirmOfferDecision) -> list
         found.append(Violation(rule, str(instance.interval[t]), float(offer[t]), float(first[t]), "kW"))
     chances = chances_to_fail(instance, offer, instance.scope)
     for g in np.flatnonzero(chances > instance.epsilon + CHANCE):
-        at = {"interval": g, "block": np.searchsorted(instance.block, g), "horizon": 0}[instance.scope]
-        where = f"{instance.scope} from {instance.interval[int(at)]}"
+        at = int(np.searchsorted(instance.block, g)) if instance.scope == "block" else int(g)
+        where = f"{instance.scope} from {instance.interval[at]}"
         rule = "fails with a greater chance than allowed"
         found.append(Violation(rule, where, float(chances[g]), instance.epsilon, "1"))
     return found
