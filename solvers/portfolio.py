@@ -54,6 +54,14 @@ def merit_order(instance: PortfolioInstance) -> Answer:
     return run_merit_order(instance)
 
 
+@method("aggregator.portfolio", kind="kernel", exact_for={"risk_adjusted_profit"})
+def battery(instance: PortfolioInstance) -> Answer:
+    """Each battery by the kernel of schedules at the prices of a day ahead that takes whatever is offered."""
+    from .portfolio_kernels import run_battery
+
+    return run_battery(instance)
+
+
 @method("aggregator.portfolio")
 def newsvendor_by_block(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
     """Charge by rule, then offer each block's best quantile of what is exported (dual imbalance prices)."""
@@ -92,6 +100,14 @@ def mean_export(instance: PortfolioInstance, *, time_limit_s: float | None = Non
     from .heuristics.portfolio import run_mean_export
 
     return run_mean_export(instance, time_limit_s=time_limit_s)
+
+
+@method("aggregator.portfolio")
+def by_price(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+    """Charge in cheap hours and discharge in dear ones by rule, and offer the mean of what is exported, no reserve."""
+    from .heuristics.portfolio import run_by_price
+
+    return run_by_price(instance, time_limit_s=time_limit_s)
 
 
 @method("aggregator.portfolio")

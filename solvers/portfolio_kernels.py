@@ -1,4 +1,4 @@
-"""Portfolios without storages: the newsvendor's offer and the merit order of markets, with prices that prove them."""
+"""Portfolios in closed form: the newsvendor's offer, the merit order, batteries alone, with prices that prove them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from ..instances.errors import NotApplicable
 from ..instances.portfolio import PortfolioInstance
 from ..models.aggregator.portfolio import PortfolioDecision, PortfolioPrices
+from .kernels.battery import battery_schedule
 from .kernels.newsvendor import merit_order_offer, newsvendor_block_offer, newsvendor_offer
 from .method import Answer
 
@@ -139,6 +140,59 @@ def run_merit_order(instance: PortfolioInstance) -> Answer:
         tail_weight=instance.chance,
         export_worth=np.minimum(level, purchase)[None],
         up_room_worth=(dt * level)[None],
+    )
+    return Answer(decision, prices)
+
+
+def run_battery(instance: PortfolioInstance) -> Answer:
+    """Each storage for itself at the prices of the day ahead, which takes all that is offered.
+
+    Raises
+    ------
+    NotApplicable
+        With several scenarios, trips or targets, another open market, blocks of several intervals, prices of imbalance
+        between which the day ahead does not lie, negative prices or fees above them, or offers beyond the limit.
+    """
+    price, surplus, missing = instance.day_ahead_price, instance.surplus_price[0], instance.missing_price[0]
+    for wrong, message in (
+        (len(instance.scenario) > 1, "there are several scenarios"),
+        (not len(instance.storage), "there are no storages; see merit_order and newsvendor"),
+        (bool(instance.driven_kwh.any()), "storages lose energy on trips"),
+        (bool((instance.wanted_kwh * instance.target_price).any()), "missed targets are paid for"),
+        (instance.reserves or instance.intraday_limit_kw > 0, "another market is open than the day ahead"),
+        (instance.day_ahead_block_h > instance.dt_h * (1 + 1e-9), "day-ahead blocks tie intervals"),
+        (bool(((price < surplus) | (price > missing)).any()), "imbalance pays more than the day ahead"),
+        (bool((price < instance.flexibility_fee.max(initial=0.0)).any()), "a fee is above the price, or that below 0"),
+    ):
+        if wrong:
+            raise NotApplicable(message)
+    charge, discharge, worth = (np.zeros(instance.storage_shape) for _ in range(3))
+    nothing = np.zeros(len(price))
+    for i in range(len(instance.storage)):
+        there = instance.there[0, :, i]
+        plan = battery_schedule(
+            nothing,
+            price,
+            price - instance.flexibility_fee[i],
+            capacity_kwh=float(instance.capacity_kwh[i]),
+            charge_kw=there * instance.charge_kw[i],
+            discharge_kw=there * instance.discharge_kw[i],
+            charge_efficiency=float(instance.charge_efficiency[i]),
+            discharge_efficiency=float(instance.discharge_efficiency[i]),
+            dt_h=instance.dt_h,
+            initial_kwh=float(instance.initial_kwh[i]),
+            retention=float(instance.retention[i]),
+            minimum_kwh=float(instance.minimum_kwh[i]),
+        )
+        charge[0, :, i], discharge[0, :, i] = plan.charge_kwh / instance.dt_h, plan.discharge_kwh / instance.dt_h
+        worth[0, :, i] = plan.water_value
+    offer = instance.fixed_kw[0] + (discharge - charge)[0].sum(axis=1)
+    for t in np.flatnonzero(np.abs(offer) > instance.day_ahead_limit_kw):
+        limit = instance.day_ahead_limit_kw
+        raise NotApplicable(f"{instance.interval[t]}: {offer[t]:g} kW would be offered, and the limit is {limit:g}")
+    decision = PortfolioDecision(instance=instance, day_ahead_kw=offer, charge_kw=charge, discharge_kw=discharge)
+    prices = PortfolioPrices(
+        instance=instance, tail_weight=instance.chance, export_worth=price[None], content_worth=worth
     )
     return Answer(decision, prices)
 

@@ -114,6 +114,40 @@ def random_portfolio(seed: int, **changes) -> PortfolioInstance:
     return PortfolioInstance(**(fields | changes))
 
 
+def random_batteries(seed: int) -> PortfolioInstance:
+    """Batteries at the prices of a day ahead that takes all, and nothing else."""
+    rng = np.random.default_rng(seed)
+    intervals, n = int(rng.integers(1, 9)), int(rng.integers(1, 4))
+    day = rng.choice([0.05, 0.1, 0.2, 0.3], intervals)
+    capacity = rng.choice([0.0, 2.0, 5.0], n)
+    low = capacity * rng.choice([0.0, 0.2], n)
+    return PortfolioInstance(
+        load_kw=rng.uniform(0.0, 2.0, (1, intervals, 2)),
+        generation_kw=rng.choice([0.0, 3.0], (1, intervals, 2)),
+        storage_of=rng.integers(0, 2, n),
+        capacity_kwh=capacity,
+        minimum_kwh=low,
+        initial_kwh=rng.uniform(low, capacity),
+        charge_kw=rng.choice([1.0, 4.0], n),
+        discharge_kw=rng.choice([0.0, 1.0, 4.0], n),
+        charge_efficiency=rng.choice([0.8, 1.0], n),
+        discharge_efficiency=rng.choice([0.9, 1.0], n),
+        retention=np.where(low > 0, 1.0, rng.choice([0.95, 1.0], n)),
+        plugged=(rng.random((1, intervals, n)) < 0.8).astype(int),
+        flexibility_fee=rng.choice([0.0, 0.02, 0.05], n),
+        day_ahead_price=day,
+        day_ahead_block_h=0.5,
+        reserve_block_h=0.5,
+        short_price=(day + rng.choice([0.0, 0.1], intervals))[None],
+        long_price=(day - rng.choice([0.0, 0.05], intervals))[None],
+        risk_weight=0.3,
+        tail=0.2,
+        dt_h=0.5,
+    )
+
+
 def some_portfolio(seed: int) -> PortfolioInstance:
-    """One of either kind, every fourth without storages."""
-    return random_power_only(seed // 4) if seed % 4 == 3 else random_portfolio(seed)
+    """One of each kind: every fourth without storages, every fourth with batteries and a day ahead alone."""
+    if seed % 4 >= 2:
+        return (random_batteries if seed % 4 == 2 else random_power_only)(seed // 4)
+    return random_portfolio(seed)

@@ -16,11 +16,11 @@ from commonwatt.models.aggregator.portfolio import (
 )
 from commonwatt.models.aggregator.portfolio_bound import profit_bound
 from commonwatt.models.aggregator.portfolio_criteria import profits, risk_adjusted_profit, tail_profit
-from commonwatt.solvers.heuristics.portfolio import charged_by_rule, mean_instance
+from commonwatt.solvers.heuristics.portfolio import charged_by_rule, mean_instance, moved_by_price
 from commonwatt.solvers.portfolio_recourse import Offers, with_recourse
 from commonwatt.solvers.portfolio_runs import run_program, run_stochastic
 from commonwatt.solvers.portfolio_values import value_of_information
-from makers_portfolio import random_portfolio, random_power_only
+from makers_portfolio import random_batteries, random_portfolio, random_power_only
 from scipy.optimize import linprog
 
 import commonwatt as cw
@@ -339,3 +339,42 @@ def test_the_mean_of_scenarios_never_pays_for_delivering_more_and_less_at_once()
     both = (mean.up_accepted > 0) & (mean.down_accepted > 0)
     assert both.any()
     assert (mean.up_price[both] <= mean.down_price[both] + 1e-12).all()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_batteries_alone_meet_the_program(seed):
+    instance = random_batteries(seed)
+    kernel, program = (cw.solve(instance, method=method) for method in ("battery", "stochastic"))
+    assert kernel.report.ok
+    assert kernel.objective == pytest.approx(program.objective, abs=1e-9)
+    assert kernel.gap == pytest.approx(0.0, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trip_kwh": [[[0.0], [0.5]]]}, "lose energy on trips"),
+        ({"target_kwh": [[[0.0], [0.0], [1.0]]], "target_price": [0.3]}, "missed targets are paid for"),
+        ({"reserve_limit_kw": 1.0}, "another market is open"),
+        ({"day_ahead_block_h": 1.0}, "day-ahead blocks tie"),
+        ({"long_price": [[0.2, 0.0]]}, "imbalance pays more"),
+        ({"flexibility_fee": [0.2]}, "a fee is above the price"),
+        ({"day_ahead_limit_kw": 1.0}, r"03:00Z: -4\.\d+ kW would be offered, and the limit is 1"),
+    ],
+)
+def test_batteries_alone_say_what_they_do_not_hold_for(changes, message):
+    with pytest.raises(NotApplicable, match=message):
+        cw.solve(cw.load("aggregator/cheap-then-dear").replace(**changes), method="battery")
+    with pytest.raises(NotApplicable, match="there are no storages"):
+        cw.solve(cw.load("aggregator/many-markets"), method="battery")
+
+
+def test_storages_are_moved_from_cheap_to_dear_hours():
+    street = cw.load("aggregator/street-12")
+    ruled = moved_by_price(street)
+    price = street.day_ahead_price
+    for day in (slice(0, 48), slice(48, 96)):
+        charging = ruled.charge_kw[:, day].sum(axis=(0, 2)) > 0
+        discharging = ruled.discharge_kw[:, day].sum(axis=(0, 2)) > 0
+        assert price[day][charging].max() < price[day][discharging].min()
+    assert not [one for one in violations(street, ruled) if "content" in one.rule and "battery" in one.where]

@@ -24,20 +24,55 @@ def run_no_offer(instance: PortfolioInstance, *, time_limit_s: float | None = No
     return Answer(with_recourse(instance, Offers.none(instance), time_limit_s))
 
 
-def charged_by_rule(instance: PortfolioInstance) -> PortfolioDecision:
-    """Every storage charges as soon and as fast as it can, none discharges, nothing is offered or curtailed."""
+def charged_by_rule(
+    instance: PortfolioInstance, charges: np.ndarray | None = None, discharges: np.ndarray | None = None
+) -> PortfolioDecision:
+    """Storages charge as fast as they can, or discharge, by the interval; nothing is offered or curtailed.
+
+    Parameters
+    ----------
+    instance : PortfolioInstance
+        What is given.
+    charges, discharges : (T,) arrays of bool, optional
+        Intervals in which storages do; unless given they charge in all and never discharge.
+
+    Returns
+    -------
+    PortfolioDecision
+    """
     scenarios, intervals, storages = instance.storage_shape
-    charge, rapid = np.zeros((scenarios, intervals, storages)), np.zeros((scenarios, intervals, storages))
+    charges = np.ones(intervals, bool) if charges is None else charges
+    discharges = np.zeros(intervals, bool) if discharges is None else discharges
+    charge, discharge, rapid = (np.zeros((scenarios, intervals, storages)) for _ in range(3))
     content = np.broadcast_to(instance.initial_kwh, (scenarios, storages)).copy()
-    gain = instance.dt_h * instance.charge_efficiency
+    gain, loss = instance.dt_h * instance.charge_efficiency, instance.dt_h / instance.discharge_efficiency
     for t in range(intervals):
         kept = instance.retention * content - instance.driven_kwh[:, t]
-        room = np.maximum(instance.capacity_kwh - kept, 0.0) / gain
-        charge[:, t] = np.minimum(instance.there[:, t] * instance.charge_kw, room)
-        kept += gain * charge[:, t]
+        if charges[t]:
+            room = np.maximum(instance.capacity_kwh - kept, 0.0) / gain
+            charge[:, t] = np.minimum(instance.there[:, t] * instance.charge_kw, room)
+        elif discharges[t]:
+            left = np.maximum(kept - instance.minimum_kwh, 0.0) / loss
+            discharge[:, t] = np.minimum(instance.there[:, t] * instance.discharge_kw, left)
+        kept += gain * charge[:, t] - loss * discharge[:, t]
         rapid[:, t] = np.clip(instance.minimum_kwh - kept, 0.0, instance.driven_kwh[:, t])
         content = kept + rapid[:, t]
-    return PortfolioDecision(instance=instance, day_ahead_kw=np.zeros(intervals), charge_kw=charge, rapid_kwh=rapid)
+    nothing = np.zeros(intervals)
+    return PortfolioDecision(
+        instance=instance, day_ahead_kw=nothing, charge_kw=charge, discharge_kw=discharge, rapid_kwh=rapid
+    )
+
+
+def moved_by_price(instance: PortfolioInstance) -> PortfolioDecision:
+    """Storages charge in the cheapest third of each day's intervals and discharge in its dearest third."""
+    day = (np.arange(len(instance.interval)) * instance.dt_h // 24.0).astype(int)
+    cheap, dear = np.zeros(len(day), bool), np.zeros(len(day), bool)
+    for d in range(int(day[-1]) + 1):
+        here = day == d
+        low, high = np.quantile(instance.day_ahead_price[here], [1 / 3, 2 / 3])
+        cheap[here] = instance.day_ahead_price[here] <= low
+        dear[here] = instance.day_ahead_price[here] > high
+    return charged_by_rule(instance, cheap, dear)
 
 
 def by_block(
@@ -51,17 +86,18 @@ def by_block(
 
 def run_mean_export(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
     """The mean of what is exported where storages charge by rule, no reserve."""
-    offers = Offers.none(instance)
-    return Answer(
-        with_recourse(
-            instance, Offers(_mean_export(instance), offers.up_reserve_kw, offers.down_reserve_kw), time_limit_s
-        )
-    )
+    return Answer(with_recourse(instance, _mean_export(instance, charged_by_rule(instance)), time_limit_s))
 
 
-def _mean_export(instance: PortfolioInstance) -> np.ndarray:
-    mean = instance.chance @ charged_by_rule(instance).export_kw
-    return by_block(instance, instance.day_ahead_block_h, mean, np.mean)
+def run_by_price(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
+    """The mean of what is exported where storages move energy from cheap to dear hours by rule, no reserve."""
+    return Answer(with_recourse(instance, _mean_export(instance, moved_by_price(instance)), time_limit_s))
+
+
+def _mean_export(instance: PortfolioInstance, ruled: PortfolioDecision) -> Offers:
+    nothing = Offers.none(instance)
+    mean = by_block(instance, instance.day_ahead_block_h, instance.chance @ ruled.export_kw, np.mean)
+    return Offers(mean, nothing.up_reserve_kw, nothing.down_reserve_kw)
 
 
 def run_firm_reserve(instance: PortfolioInstance, confidence: float, *, time_limit_s: float | None = None) -> Answer:
@@ -79,7 +115,8 @@ def run_firm_reserve(instance: PortfolioInstance, confidence: float, *, time_lim
         by_block(instance, instance.reserve_block_h, quantiles(room, instance.chance, 1.0 - confidence), np.min)
         for room in room_kw(ruled)
     ]
-    return Answer(with_recourse(instance, Offers(_mean_export(instance), firm[0], firm[1]), time_limit_s))
+    ahead = _mean_export(instance, ruled).day_ahead_kw
+    return Answer(with_recourse(instance, Offers(ahead, firm[0], firm[1]), time_limit_s))
 
 
 def run_newsvendor_by_block(instance: PortfolioInstance, *, time_limit_s: float | None = None) -> Answer:
