@@ -12,7 +12,7 @@ from ..models.aggregator.portfolio import PortfolioPrices
 from ..models.aggregator.portfolio_arrays import assemble_portfolio
 from ..models.aggregator.portfolio_program import Room, build_portfolio
 from ..models.linear_program import LinearProgram
-from .array_programs import TIGHT, ArraySolution, solve_arrays
+from .array_programs import TIGHT, ArraySolution, solve_scenarios
 from .method import Answer
 from .portfolio_reading import FLOWS, both_ways, decision_of_arrays, settled
 from .program_runs import Watch, timed
@@ -33,7 +33,7 @@ def run_stochastic(instance: PortfolioInstance, room: str, *, time_limit_s: floa
         raise NotApplicable("reserves have a least size, which takes whole numbers; see portfolio_program")
     watch = Watch.start(time_limit_s)
     program, seconds = timed(lambda: assemble_portfolio(instance, room=cast(Room, room)))
-    found = solve_arrays(program, time_limit_s=watch.left())
+    found = solve_scenarios(program, time_limit_s=watch.left())
     if found is None:
         raise NotApplicable("the solver stopped before it had a point; allow more time")
     decision = decision_of_arrays(instance, program, found.point)
