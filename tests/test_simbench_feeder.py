@@ -164,6 +164,10 @@ def test_a_ring_is_named(tmp_path):
         (changed("Line.csv", "NAYY;0.1", "NAYY;far"), r"Line.csv, column length, row line 1, value far"),
         (changed("LineType.csv", "r;x;b", "ohm;x;b"), r"LineType.csv, column r: there is no such column"),
         (changed("Transformer.csv", "NULL;LV9.101", "NULL;LV4.101"), r"Transformer.csv.*0 transformers feed"),
+        (changed("Load.csv", "load 1;bus 3;", "load 1;;"), r"Load.csv, column node, row load 1: is empty"),
+        (changed("Line.csv", "line 3;bus 2;bus 4;", "line 3;bus 2;;"), r"Line.csv, column nodeB, row line 3: is empty"),
+        (changed("TransformerType.csv", "Dyn;0.16", "Dyn;0"), r"column sR, row Dyn, value 0: must be positive"),
+        (changed("TransformerType.csv", ";4;2.35", ";1;2.35"), r"column pCu, row Dyn, value 2.35: is more than vmImp"),
         ({"Line.csv": TABLES["Line.csv"]}, r"there is no .*LineType.csv"),
     ],
 )

@@ -3,7 +3,7 @@
 The tables of the package ``simbench`` (a wheel, or the unpacked folder) are read with pandas. Nodes that closed
 switches join are one bus; open switches part them. SimBench states positive sequences only, for loads on three phases
 alike. Two things are therefore assumed here and may be given otherwise: the zero sequence of cables, and which phases a
-connection has.
+connection has. Taps of the transformer and the network above it are left out; ``source_pu`` stands for both.
 
 Source: Meinecke et al., *SimBench - a benchmark dataset of electric power systems to compare innovative solutions based
 on power flow analysis*, Energies 13 (2020) 3290.
@@ -84,7 +84,8 @@ def feeder_from_simbench(
         where = str(package.source)
     if len(transformers) != 1:
         message = f"{len(transformers)} transformers feed the network; a feeder has one"
-        raise InstanceError([Fault("Transformer.csv", "subnet", "", network, message)], where)
+        remedy = "leave the others out of the table, and open the switches between what they feed"
+        raise InstanceError([Fault("Transformer.csv", "subnet", "", network, message, remedy)], where)
     joined = _joined(switches[switches["cond"] == 1], [lines["nodeA"], lines["nodeB"], loads["node"]])
     root = joined.get(transformers["nodeLV"].iloc[0], transformers["nodeLV"].iloc[0])
     buses, laid = _outwards(lines, joined, root, where)
@@ -110,7 +111,7 @@ def feeder_from_simbench(
             for line, _, _ in laid
         ]
     ).reshape(-1, PHASES, PHASES)
-    volt, leakage = _transformer(transformers.iloc[0])
+    volt, leakage = _transformer(transformers.iloc[0], where)
     at_bus = np.array([place[joined[node]] for node in loads["node"]])
     names = loads["id"].to_numpy(str)
     if phases == "three":
@@ -146,6 +147,14 @@ def _of_network(
     found = frame[frame["subnet"] == network].reset_index(drop=True)
     if found.empty and table == "Line.csv":
         raise InstanceError([package.no_network(table, network, frame["subnet"])], str(package.source))
+    # Empty cells are read as NaN, which equals nothing, itself included: the search for a node's bus would not end.
+    empty = [
+        Fault(table, name, str(found["id"].iloc[at]), "", "is empty", "fill it in")
+        for name in texts
+        for at in np.flatnonzero(found[name].isna())
+    ]
+    if empty:
+        raise InstanceError(empty, str(package.source))
     package.check(table, found[numbers], found["id"].tolist())
     return found
 
@@ -211,10 +220,18 @@ def _outwards(
     return buses, laid
 
 
-def _transformer(row: pd.Series) -> tuple[float, np.ndarray]:
+def _transformer(row: pd.Series, where: str) -> tuple[float, np.ndarray]:
     """Rated low voltage, V, and the leakage seen from there, (3, 3) complex ohm; zero sequence as the positive one."""
+    types = "TransformerType.csv"
+    zero = [Fault(types, name, row["type"], "0", "must be positive") for name in ("sR", "vmLV") if not row[name] > 0]
+    if zero:
+        raise InstanceError(zero, where)
     volt, rated_kva = 1e3 * float(row["vmLV"]), 1e3 * float(row["sR"])
     base = volt**2 / (1e3 * rated_kva)
     share, resistance = float(row["vmImp"]) / 100.0, float(row["pCu"]) / rated_kva
-    leakage = complex(resistance, float(np.sqrt(max(share**2 - resistance**2, 0.0)))) * base
+    if resistance > share:
+        message = f"is more than vmImp, {row['vmImp']:g} %, leaves for the resistance"
+        remedy = "give pCu in kW, vmImp in % and sR in MVA"
+        raise InstanceError([Fault(types, "pCu", row["type"], f"{row['pCu']:g}", message, remedy)], where)
+    leakage = complex(resistance, float(np.sqrt(share**2 - resistance**2))) * base
     return volt, sequence_matrix(leakage, leakage)
