@@ -14,6 +14,7 @@ import typer
 
 from commonwatt.benchmarks.registry import DEFAULT_SUITES, SUITES
 from commonwatt.cli_generate import generate
+from commonwatt.cli_generate_aggregator import generate_firm_offer, generate_portfolio
 from commonwatt.cli_options import InstanceArgument, JsonOption, OutOption, SeedOption
 from commonwatt.cli_output import print_entries, print_frame, print_json
 
@@ -23,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Allocate and trade energy in communities: optimal answers, rules of thumb, and the gap between them.",
 )
+generate.command("portfolio")(generate_portfolio)
+generate.command("firm-offer")(generate_firm_offer)
 app.add_typer(generate, name="generate")
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130

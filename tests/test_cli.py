@@ -240,6 +240,28 @@ def test_generate(run: Run, tmp_path: Path) -> None:
     assert cw.load(again) == made
 
 
+def test_generate_for_an_aggregator(run: Run, tmp_path: Path) -> None:
+    street, firm, drawn = tmp_path / "street", tmp_path / "firm", tmp_path / "drawn"
+    arguments = ["--homes", 4, "--scenarios", 2, "--days", 1, "--battery", 0.5, "--cold-store", "--seed", 3]
+    code, out, err = run("generate", "portfolio", "--out", street, *arguments)
+    assert (code, err) == (0, "")
+    assert "a shop with a cold store" in out
+    assert cw.load(street).storage_shape[:2] == (2, 48)
+    assert run("generate", "firm-offer", "--out", firm, "--from", street, "--scope", "horizon")[0] == 0
+    assert cw.load(firm).scope == "horizon"
+    assert run("generate", "firm-offer", "--out", drawn, "--vehicles", 5, "--scenarios", 3, "--epsilon", 0.4)[0] == 0
+    assert cw.load(drawn).available_kw.shape == (3, 48)
+    code, out, err = run("generate", "firm-offer", "--out", tmp_path / "no", "--from", drawn)
+    assert code == 2
+    assert "takes a portfolio" in err
+    code, out, err = run("generate", "portfolio", "--out", tmp_path / "no", "--pv", 1.5)
+    assert code == 2
+    assert "pv is 1.5; give a share of homes" in err
+    code, out, err = run("generate", "firm-offer", "--out", tmp_path / "no", "--vehicles", 0)
+    assert code == 2
+    assert "vehicles is 0" in err
+
+
 # Bad input
 
 

@@ -30,7 +30,7 @@ def firm_offer_of_vehicles(
     Parameters
     ----------
     vehicles, scenarios : int
-        How many.
+        How many; at least 1.
     seed : int
         Not negative.
     chain : EvChain, optional
@@ -47,7 +47,15 @@ def firm_offer_of_vehicles(
     Returns
     -------
     FirmOfferInstance
+
+    Raises
+    ------
+    ValueError
+        For no vehicles or scenarios, or a negative seed.
     """
+    for what, value, least in (("vehicles", vehicles, 1), ("scenarios", scenarios, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"{what} is {value}; give at least {least}")
     chain = typical_chain() if chain is None else chain
     places = chain.simulate(vehicles * scenarios, intervals, stream(seed, "firm offer"))
     at_home = (places == 0).reshape(intervals, scenarios, vehicles).sum(axis=2).T
@@ -83,9 +91,16 @@ def firm_offer_of_portfolio(instance: PortfolioInstance, **settings: Any) -> Fir
     -------
     FirmOfferInstance
         At the prices of reserve to deliver more, in its blocks.
+
+    Raises
+    ------
+    ValueError
+        If there are no storages.
     """
+    if not len(instance.storage):
+        raise ValueError(f"{instance.meta.name} has no storages, so that nothing can be offered of them")
     given: dict[str, Any] = {
-        "meta": Meta(name=f"{instance.meta.name} firm", title=f"What is there of {instance.meta.title}".strip()),
+        "meta": Meta(name=f"{instance.meta.name} firm", title=f"What can be promised of {instance.meta.name}"),
         "interval": instance.interval,
         "scenario": instance.scenario,
         "probability": instance.probability,
