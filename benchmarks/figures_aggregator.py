@@ -172,3 +172,29 @@ def fronts_figure(fronts: Sequence[tuple[pd.DataFrame, str, str, str, str]]) -> 
         axis.set_xlabel(x_label)
         axis.set_ylabel(y_label)
     return figure
+
+
+@styled
+def congestion_figure(chances: Mapping[str, np.ndarray]) -> Figure:
+    """Chance to be out of limits by half-hour, a line for each case.
+
+    Parameters
+    ----------
+    chances : mapping of str to (H,) array
+        By what homes own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axis = new_figure(7.2, 4.0)
+    for k, (name, chance) in enumerate(chances.items()):
+        edges = np.arange(len(chance) + 1) * 24.0 / len(chance)
+        style = ("-", (0, (5, 2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (8, 2)))[k % 5]
+        axis.stairs(100.0 * chance, edges, color=COLOURS[k % len(COLOURS)], linestyle=style, linewidth=1.5, label=name)
+    axis.set_xlabel("hour of the day")
+    axis.set_ylabel("out of limits (% of days)")
+    axis.set_xlim(0, 24)
+    axis.set_ylim(0.0, None)
+    figure.legend(loc="outside lower center", ncols=1)
+    return figure

@@ -22,7 +22,13 @@ from .figures_aggregator import fronts_figure, offers_figure
 from .report import Picture, Section, Table
 from .suite_sections import compare_shipped, comparison_section, overview_section
 from .suites import say
-from .suites_aggregator_agents import densities_section, firm_section, fleet_section, stereotypes_section
+from .suites_aggregator_agents import (
+    congestion_section,
+    densities_section,
+    firm_section,
+    fleet_section,
+    stereotypes_section,
+)
 from .tables import readable, write_table
 
 if TYPE_CHECKING:
@@ -67,7 +73,7 @@ def aggregator_suite(out: Path, workers: int, console: Console) -> list[Section]
         sections.append(overview_section(out, found, compared, drawn, SEEDS))
         for one in shipped:
             sections.append(comparison_section(out, one, compared[one.meta.name], seeds=SEEDS))
-    for make in (densities_section, fleet_section, stereotypes_section, firm_section):
+    for make in (densities_section, fleet_section, stereotypes_section, firm_section, congestion_section):
         sections.append(make(out))
     say(console, "aggregator: what knowing more is worth")
     sections.append(information_section(out))

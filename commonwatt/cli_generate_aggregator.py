@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,7 +80,7 @@ def generate_firm_offer(
     from commonwatt.instances.portfolio import PortfolioInstance
     from commonwatt.instances.sources.firm_offers import firm_offer_of_portfolio, firm_offer_of_vehicles
 
-    settings = {"epsilon": epsilon, "scope": scope.value}
+    settings: dict[str, Any] = {"epsilon": epsilon, "scope": scope.value}
     if portfolio is None:
         made = firm_offer_of_vehicles(vehicles, scenarios, seed=seed, name=out.name, **settings)
     else:

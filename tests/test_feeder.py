@@ -10,8 +10,9 @@ import pytest
 from commonwatt.instances.aggregator import Feeder
 from commonwatt.instances.errors import InfeasibleError, InstanceError
 from commonwatt.instances.sources.opendss import feeder_from_opendss
-from commonwatt.instances.sources.radial_feeder import MAINS, sequence_matrix, transformer_impedance
+from commonwatt.instances.sources.radial_feeder import MAINS, radial_feeder, sequence_matrix, transformer_impedance
 from commonwatt.models.aggregator.feeder_flow import feeder_violations, sweep
+from commonwatt.solvers.congestion import congestion
 from commonwatt.solvers.kernels import existence_margin, power_flow, voltage_sensitivity
 from commonwatt.solvers.kernels.load_flow import CHUNK, conductor_currents
 
@@ -249,3 +250,33 @@ def test_bad_powers_are_refused_by_name():
             power_flow(feeder, kw, kvar)
     with pytest.raises(ValueError, match="sensitivities are of one sample"):
         voltage_sensitivity(feeder, [[1.0, 1.0]])
+
+
+def test_congestion_is_what_the_rules_find():
+    feeder = radial_feeder(30, seed=4, trunk_mm2=95, metres_between=(15.0, 40.0))
+    feeder = feeder.replace(rating_a=0.5 * feeder.rating_a, lowest_v=225.0)
+    rng = np.random.default_rng(4)
+    power = rng.gamma(1.5, 1.5, (40, 30)) * np.where(rng.random((40, 1)) < 0.5, 1.0, -1.5)
+    found = congestion(feeder, power)
+    rows = np.arange(40).astype(str)
+    broken = feeder_violations(feeder, sweep(feeder, power), rows)
+    for rule, flags in (
+        ("voltage too low", found.low), ("voltage too high", found.high), ("current above rating", found.hot)
+    ):  # fmt: skip
+        samples = {int(one.where.split(",")[0]) for one in broken if one.rule == rule}
+        assert samples == set(np.flatnonzero(flags)), rule
+        assert samples
+    assert found.any.sum() == len({one.where.split(",")[0] for one in broken})
+    assert found.certified.tolist() == (existence_margin(feeder, power) < 0.25).tolist()
+    assert congestion(feeder, np.zeros((1, 30))).loading[0] == 0.0
+    # Without a rating any current is too much.
+    bare = feeder.replace(rating_a=np.zeros(len(feeder.line)))
+    assert np.isinf(congestion(bare, power[:1]).loading[0])
+
+
+def test_a_thinner_trunk_drops_more():
+    power = np.full(20, 2.0)
+    lowest = [np.abs(power_flow(radial_feeder(20, seed=1, trunk_mm2=mm2), power)).min() for mm2 in (300, 185, 95)]
+    assert lowest[0] > lowest[1] > lowest[2]
+    with pytest.raises(ValueError, match="trunk_mm2 is 120; choose one of 300, 185, 95"):
+        radial_feeder(20, trunk_mm2=120)

@@ -28,6 +28,7 @@ def test_speed_is_measured_and_ways_agree():
         ("fleet_section", 1, 1),
         ("stereotypes_section", 1, 1),
         ("firm_section", 0, 1),
+        ("congestion_section", 1, 1),
     ],
 )
 def test_sections_on_agents(tmp_path, make, figures, tables):

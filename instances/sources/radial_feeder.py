@@ -71,7 +71,12 @@ def transformer_impedance(kva: float, grid_mva: float = SHORT_CIRCUIT_MVA) -> np
 
 
 def radial_feeder(
-    n_loads: int, *, seed: int = 0, source_pu: float = SOURCE_PU, metres_between: tuple[float, float] = (5.0, 25.0)
+    n_loads: int,
+    *,
+    seed: int = 0,
+    source_pu: float = SOURCE_PU,
+    metres_between: tuple[float, float] = (5.0, 25.0),
+    trunk_mm2: int = 300,
 ) -> Feeder:
     """Generate a feeder: homes in a row along a trunk and its branches, each on one phase in turn.
 
@@ -85,6 +90,8 @@ def radial_feeder(
         Voltage of the source in parts of 230 V.
     metres_between : (float, float)
         Least and greatest distance between two joints, m.
+    trunk_mm2 : {300, 185, 95}
+        Cross-section of the trunk; branches are thinner, as far as there is a thinner cable.
 
     Returns
     -------
@@ -93,14 +100,17 @@ def radial_feeder(
     Raises
     ------
     ValueError
-        For no loads.
+        For no loads, or another cross-section.
     """
     if n_loads < 1:
         raise ValueError(f"a feeder needs at least 1 load, not {n_loads}")
+    sections = [int(cable.name.split()[0]) for cable in MAINS]
+    if trunk_mm2 not in sections:
+        raise ValueError(f"trunk_mm2 is {trunk_mm2}; choose one of {', '.join(map(str, sections))}")
     rng = np.random.default_rng((seed, 0xFEED))
     joints = max(1, -(-n_loads // 2))
     # A joint follows the one before, or begins a branch at an earlier one; branches are laid in thinner cable.
-    above, grade = np.zeros(joints, int), np.zeros(joints, int)
+    above, grade = np.zeros(joints, int), np.full(joints, sections.index(trunk_mm2))
     for j in range(1, joints):
         branches = j > 2 and rng.random() < 0.15
         above[j] = 1 + rng.integers(0, j - 1) if branches else j
