@@ -122,7 +122,8 @@ class TariffInstance(Instance):
     @cached_property
     def power_kwh(self) -> np.ndarray:
         """The most that each battery charges or discharges in an interval, (n,) kWh; 0 where it holds nothing."""
-        return readonly(np.where(self.capacity_kwh > 0, self.power_kw * self.dt_h, 0.0))
+        filling = self.capacity_kwh / self.efficiency
+        return readonly(np.where(self.capacity_kwh > 0, np.minimum(self.power_kw * self.dt_h, filling), 0.0))
 
     @cached_property
     def energy_size(self) -> np.ndarray:

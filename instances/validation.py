@@ -355,7 +355,9 @@ def _check_range(name: str, spec: Spec, found: np.ndarray, sizes: Sizes, faults:
     _list(name, spec, found, ~finite, "is no finite number", remedy, sizes, faults)
     if spec.low is not None:
         message = "is negative" if spec.low == 0 else f"is below {_amount(spec.low, spec.unit)}"
-        remedy = "give surplus and need as two columns, both ≥ 0" if spec.low == 0 else f"give at least {spec.low:g}"
+        remedy = f"give at least {spec.low:g}"
+        if spec.low == 0 and spec.unit in ("kWh", "kW"):
+            remedy = "give surplus and need as two columns, both ≥ 0"
         _list(name, spec, found, finite & (found < spec.low), message, remedy, sizes, faults)
     if spec.high is not None:
         message = f"is above {_amount(spec.high, spec.unit)}"

@@ -166,6 +166,8 @@ def run_bilevel(
     NotApplicable
         If time is over before there is a point, no prices keep the margin, or SCIP is needed and not installed.
     """
+    if not margin >= 0:
+        raise NotApplicable(f"margin is {margin:g}; give a number of at least 0, {instance.currency}/kWh")
     watch = Watch.start(time_limit_s)
     found = solve_bilevel(instance, mode=mode, margin=margin, time_limit_s=watch.left())
     decision = answered(instance, found.buy_price, found.sell_price, watch)

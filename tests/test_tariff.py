@@ -337,3 +337,23 @@ def test_a_decision_of_ones_own_is_judged_without_any_model():
     assert report.ok
     assert report.criteria["profit"] == pytest.approx(2 * 0.2 - 0.1 - 0.3)
     assert np.isnan(report.criteria["profit_pessimistic"])
+
+
+def test_powers_far_beyond_what_a_battery_holds_change_nothing():
+    homes = cw.load("stackelberg/two-batteries")
+    far = homes.replace(power_kw=[1e7, 1e7])
+    wide = homes.replace(power_kw=2.0 * homes.capacity_kwh / homes.efficiency)
+    for method in ("bilevel", "keep_answers"):
+        found = cw.solve(far, method=method)
+        assert found.report.ok
+        assert found.objective == pytest.approx(cw.solve(wide, method=method).objective, abs=1e-9)
+    np.testing.assert_allclose(far.power_kwh, homes.capacity_kwh / homes.efficiency)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "message"),
+    [("keep_answers(rounds=0)", "rounds is 0"), ("strict(margin=-1.0)", "margin is -1; give a number of at least 0")],
+)
+def test_settings_of_methods_that_mean_nothing_are_named(spelling, message):
+    with pytest.raises(NotApplicable, match=message):
+        cw.solve(cw.load("stackelberg/two-batteries"), method=spelling)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...instances.errors import NotApplicable
 from ...instances.tariff import TariffInstance
 from ...models.stackelberg.tariff import TariffDecision, pessimistic_profit, profit
 from ...models.stackelberg.tariff_program import build_bilevel
@@ -112,7 +113,14 @@ def keep_answers(instance: TariffInstance, rounds: int, fearful: bool, time_limi
     -------
     Answer
         The best prices met, by profit or pessimistic profit; in the log each round.
+
+    Raises
+    ------
+    NotApplicable
+        For no rounds.
     """
+    if rounds < 1:
+        raise NotApplicable(f"rounds is {rounds}; at least one is needed")
     watch, rows = Watch.start(time_limit_s), []
     best: tuple[float, TariffDecision] | None = None
     value = pessimistic_profit if fearful else profit
