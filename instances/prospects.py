@@ -100,14 +100,23 @@ class ProspectsInstance(Instance):
         return readonly(np.abs(every).max(axis=0))
 
     @cached_property
-    def money_size(self) -> np.ndarray:
-        """What each member could keep at the greatest price, (T, n) currency, to which regret is relative."""
-        return readonly((self.price_size[:, None] + self.price_slope[:, None] * self._volume) * self.capacity_kwh)
+    def reach_kwh(self) -> np.ndarray:
+        """The most that each member keeps at any price of the leader, (T, n) kWh, to which roundings are relative.
+
+        Its capacity, or less where today's price rises with what is bought: nobody buys beyond the greatest price that
+        tomorrow may bring, even if all others sell what they have.
+        """
+        all_stored = self.stored_kwh.sum(axis=1, keepdims=True)
+        spread = np.maximum(self.future_high - self.price_low, 0.0)[:, None]
+        slope = self.price_slope[:, None]
+        bought = np.divide(spread, slope, out=np.full(slope.shape, np.inf), where=slope > 0)
+        return readonly(np.minimum(self.capacity_kwh, self.stored_kwh + all_stored + bought))
 
     @cached_property
-    def _volume(self) -> np.ndarray:
-        """The most that all together can move, (T, 1) kWh."""
-        return np.asarray(self.capacity_kwh.sum(axis=1, keepdims=True))
+    def money_size(self) -> np.ndarray:
+        """What each member could keep at the greatest price, (T, n) currency, to which regret is relative."""
+        volume = self.reach_kwh.sum(axis=1, keepdims=True)
+        return readonly((self.price_size[:, None] + self.price_slope[:, None] * volume) * self.reach_kwh)
 
 
 def tiny_prospects() -> ProspectsInstance:

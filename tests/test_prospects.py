@@ -242,3 +242,16 @@ def test_bad_ranges_stores_and_curvatures_are_named():
     ):
         with pytest.raises(InstanceError, match=message):
             ProspectsInstance(**{**good, **changes})
+
+
+def test_capacities_far_beyond_what_anybody_buys_hide_no_loss():
+    game = ProspectsInstance(
+        stored_kwh=[[2.0, 1.0]], capacity_kwh=[[40.0, 40.0]], loss_aversion=[1.0, 2.0], price_slope=[0.01],
+        future_low=[0.1], future_high=[0.3], price_low=[0.0], price_high=[0.4], supply_price=[0.16],
+    )  # fmt: skip
+    far = game.replace(capacity_kwh=[[1e9, 1e9]])
+    np.testing.assert_allclose(far.reach_kwh, [[35.0, 34.0]])
+    methods = ["best_price", "middle_price", "grid_search"]
+    near, beyond = (cw.compare(one, methods).set_index("method") for one in (game, far))
+    np.testing.assert_allclose(beyond["profit"], near["profit"], atol=1e-7)
+    assert beyond["status"].tolist() == ["optimal", "feasible", "feasible"]

@@ -85,7 +85,7 @@ def violations(instance: ProspectsInstance, decision: ProspectsDecision) -> list
     ):
         for t in np.flatnonzero(over > TOLERANCE * instance.price_size):
             found.append(Violation(rule, str(instance.interval[t]), price[t], limit[t], PRICE))
-    kept, slack = instance.stored_kwh + traded, TOLERANCE * instance.capacity_kwh
+    kept, slack = instance.stored_kwh + traded, TOLERANCE * instance.reach_kwh
     for rule, limit, over in (
         ("sells more than it has", np.zeros_like(kept), -kept > slack),
         ("keeps more than it can", instance.capacity_kwh, kept - instance.capacity_kwh > slack),
@@ -146,7 +146,7 @@ def profit_bound(instance: ProspectsInstance, prices: ProspectsPrices | None) ->
 
 def _scale(instance: ProspectsInstance) -> float:
     spread = np.maximum(instance.price_high, instance.future_high) - np.minimum(instance.price_low, instance.future_low)
-    return 1e-2 * float(spread @ instance.capacity_kwh.sum(axis=1)) or 1.0
+    return 1e-2 * float(spread @ instance.reach_kwh.sum(axis=1)) or 1.0
 
 
 PROSPECTS = Problem(
