@@ -17,8 +17,8 @@ import pandas as pd
 
 from ..instances.aggregator import Feeder
 from ..instances.portfolio import PortfolioInstance
-from ..instances.sources.agent_profiles import typical_chain
-from ..instances.sources.agents import portfolio_of_agents
+from ..instances.sources.generated_portfolio import portfolio_of_agents
+from ..instances.sources.home_profiles import typical_chain
 from ..models.aggregator.feeder_flow import sweep
 from ..models.aggregator.portfolio_arrays import assemble_portfolio
 from ..models.aggregator.portfolio_program import Room, build_portfolio

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..instances.library.build import STREET_OWNED, STREET_SEED
 from ..instances.portfolio import PortfolioInstance
 from ..instances.shelf import library, load
-from ..instances.sources.agents import portfolio_of_agents
+from ..instances.sources.generated_portfolio import street_of_twelve
 from ..models.aggregator.portfolio import PortfolioDecision
 from ..models.problem import problems
 from ..solvers.portfolio_evaluation import met_with, offer_non_delivery, out_of_sample
@@ -182,10 +181,10 @@ def fresh_section(out: Path) -> Section:
     """
     street = load(STREET)
     assert isinstance(street, PortfolioInstance)
-    fresh = _street(FRESH_SCENARIOS, FRESH_NATURE)
+    fresh = street_of_twelve(FRESH_SCENARIOS, FRESH_NATURE)
     parts = [out_of_sample(street, fresh, OFFERING)]
     for scenarios in MORE_SCENARIOS:
-        more = out_of_sample(_street(scenarios, MORE_NATURE), fresh, ["stochastic"])
+        more = out_of_sample(street_of_twelve(scenarios, MORE_NATURE), fresh, ["stochastic"])
         parts.append(more.assign(method=f"stochastic, for {scenarios} scenarios"))
     met = pd.concat(parts, ignore_index=True)
     columns = ["method", "promised", "risk_adjusted_profit", "expected_profit", "missing_kwh", "lacking_room_kwh"]
@@ -212,10 +211,3 @@ def fresh_section(out: Path) -> Section:
     picture = Picture(f"{STREET}: offers by market", save_figure(figure, out / "figures", "aggregator-offers")[0])
     tables = [Table(title, readable(shown), note), Table(each, readable(offers), reserve_note)]
     return Section("Aggregator: offers in scenarios they were not made for", "", tables, [picture], COMMAND)
-
-
-def _street(scenarios: int, nature: int) -> PortfolioInstance:
-    """The shipped street with scenarios of another nature."""
-    return portfolio_of_agents(
-        12, scenarios, seed=STREET_SEED, nature=nature, cold_store=True, name="fresh", **STREET_OWNED
-    )

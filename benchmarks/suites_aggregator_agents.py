@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..instances.sources.agent_profiles import DAY, AgentModel, base_load_kw, heat_pump_kw, pv_kw, typical_chain
 from ..instances.sources.ev_chain import fit_ev_chain, stay_survival
 from ..instances.sources.ev_fleet import charging_on_arrival_kw
+from ..instances.sources.home_profiles import DAY, AgentModel, base_load_kw, heat_pump_kw, pv_kw, typical_chain
 from ..instances.sources.radial_feeder import radial_feeder
 from ..instances.stereotypes import stereotypes
 from ..solvers.congestion import congestion

@@ -44,7 +44,7 @@ def generate_portfolio(
 ) -> None:
     """Make a portfolio of homes for an aggregator."""
     import commonwatt as cw
-    from commonwatt.instances.sources.agents import portfolio_of_agents
+    from commonwatt.instances.sources.generated_portfolio import portfolio_of_agents
 
     made = portfolio_of_agents(
         homes,

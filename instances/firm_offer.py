@@ -15,6 +15,7 @@ import numpy as np
 from .errors import Fault
 from .fields import Array, array, choice, labels, readonly, scalar
 from .record import Instance, Meta
+from .scenarios import blocks, chances, faults_of_block, faults_of_chances
 from .scheduling import CURRENCIES
 
 SCOPES = ("interval", "block", "horizon")
@@ -72,34 +73,38 @@ class FirmOfferInstance(Instance):
         if self.dt_h <= 0:
             yield Fault("settings", "dt_h", "", f"{self.dt_h:g}", "must be positive")
             return
-        steps = self.block_h / self.dt_h
-        if steps < 1 or abs(steps - round(steps)) > 1e-9:
-            message = f"is no whole number of intervals of {self.dt_h:g} h"
-            yield Fault("settings", "block_h", "", f"{self.block_h:g}", message, "give a multiple of dt_h")
+        yield from faults_of_block("block_h", self.block_h, self.dt_h)
+        yield from faults_of_chances(self.probability)
         if self.epsilon >= 1:
             message = "is no chance to keep a promise; any offer would do"
             yield Fault("settings", "epsilon", "", f"{self.epsilon:g}", message, "give a number below 1")
-        if self.probability is not None and abs(self.probability.sum() - 1.0) > 1e-9:
-            found = f"{self.probability.sum():g}"
-            yield Fault("scenario", "probability", "", found, "is the sum, which must be 1", "divide all by the sum")
 
     @cached_property
     def chance(self) -> np.ndarray:
         """Probability of each scenario, (S,)."""
-        if self.probability is not None:
-            return np.asarray(self.probability)
-        return readonly(np.full(len(self.scenario), 1.0 / len(self.scenario)))
+        return chances(self.probability, len(self.scenario))
 
     @cached_property
     def block(self) -> np.ndarray:
         """Block that each interval belongs to, (T,) whole numbers."""
-        return readonly(np.arange(len(self.interval)) // round(self.block_h / self.dt_h))
+        return blocks(len(self.interval), self.block_h, self.dt_h)
+
+    @cached_property
+    def begins(self) -> np.ndarray:
+        """First interval of each block, (B,) whole numbers."""
+        return readonly(np.flatnonzero(np.diff(self.block, prepend=-1)))
+
+    @cached_property
+    def group(self) -> np.ndarray:
+        """Which of what may fail by itself, in the scope, each interval belongs to, (T,) whole numbers."""
+        intervals = len(self.interval)
+        of_scope = {"interval": np.arange(intervals), "block": self.block, "horizon": np.zeros(intervals, int)}
+        return readonly(of_scope[self.scope])
 
     @cached_property
     def block_available_kw(self) -> np.ndarray:
         """What is there in all intervals of each block, (S, B) kW, no more than may be offered."""
-        first = np.flatnonzero(np.diff(self.block, prepend=-1))
-        least = np.minimum.reduceat(self.available_kw, first, axis=1)
+        least = np.minimum.reduceat(self.available_kw, self.begins, axis=1)
         return readonly(np.minimum(least, self.limit_kw))
 
     @cached_property

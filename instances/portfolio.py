@@ -15,6 +15,7 @@ import numpy as np
 from .errors import Fault
 from .fields import Array, array, choice, labels, readonly, refers, scalar
 from .record import Instance, Meta
+from .scenarios import blocks, chances, faults_of_block, faults_of_chances
 from .scheduling import CURRENCIES, PRICE
 
 IMBALANCE = ("dual", "single", "single_with_penalty")
@@ -163,9 +164,7 @@ class PortfolioInstance(Instance):
     def faults(self) -> Iterator[Fault]:
         """Yield what is wrong between fields: prices the wrong way round, blocks of half an interval, odd chances."""
         yield from self._faults_of_settings()
-        if self.probability is not None and abs(self.probability.sum() - 1.0) > 1e-9:
-            found = f"{self.probability.sum():g}"
-            yield Fault("scenario", "probability", "", found, "is the sum, which must be 1", "divide all by the sum")
+        yield from faults_of_chances(self.probability)
         for name in ("charge_efficiency", "discharge_efficiency", "retention"):
             for i in np.flatnonzero(getattr(self, name) <= 0):
                 yield Fault("storage", name, str(self.storage[i]), "0", "must be positive", "give a share in (0, 1]")
@@ -187,10 +186,7 @@ class PortfolioInstance(Instance):
                 yield Fault("settings", name, "", f"{getattr(self, name):g}", "must be positive")
                 return
         for name in ("day_ahead_block_h", "reserve_block_h"):
-            steps = getattr(self, name) / self.dt_h
-            if steps < 1 or abs(steps - round(steps)) > 1e-9:
-                message = f"is no whole number of intervals of {self.dt_h:g} h"
-                yield Fault("settings", name, "", f"{getattr(self, name):g}", message, "give a multiple of dt_h")
+            yield from faults_of_block(name, getattr(self, name), self.dt_h)
         if self.least_reserve_kw > self.reserve_limit_kw:
             message = f"is above reserve_limit_kw, {self.reserve_limit_kw:g}"
             yield Fault("settings", "least_reserve_kw", "", f"{self.least_reserve_kw:g}", message, "exchange the two")
@@ -222,9 +218,7 @@ class PortfolioInstance(Instance):
     @cached_property
     def chance(self) -> np.ndarray:
         """Probability of each scenario, (S,)."""
-        if self.probability is not None:
-            return np.asarray(self.probability)
-        return readonly(np.full(len(self.scenario), 1.0 / len(self.scenario)))
+        return chances(self.probability, len(self.scenario))
 
     @cached_property
     def missing_price(self) -> np.ndarray:
@@ -272,7 +266,7 @@ class PortfolioInstance(Instance):
 
     def block_of(self, hours: float) -> np.ndarray:
         """Block that each interval belongs to, (T,) whole numbers, for blocks of a length."""
-        return np.arange(len(self.interval)) // round(hours / self.dt_h)
+        return blocks(len(self.interval), hours, self.dt_h)
 
     @cached_property
     def reserves(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from ..instances.errors import NotApplicable
 from ..instances.firm_offer import CHANCE, FirmOfferInstance
 from ..models.aggregator.firm_offer import FirmOfferDecision, FirmOfferPrices, lonely_offer_kw
-from ..models.aggregator.firm_offer_program import build_cautious, build_joint, groups
+from ..models.aggregator.firm_offer_program import build_cautious, build_joint
 from .array_programs import TIGHT
 from .method import Answer
 from .program_runs import Watch, timed
@@ -25,14 +25,19 @@ def by_block(instance: FirmOfferInstance, offer_kw: np.ndarray) -> Answer:
     return Answer(FirmOfferDecision(instance=instance, offer_kw=offer))
 
 
+def nobody_fails(instance: FirmOfferInstance) -> np.ndarray:
+    """No scenario in no group, (S, G) of bool, to begin with."""
+    return np.zeros((len(instance.scenario), int(instance.group[-1]) + 1), bool)
+
+
 def best_without(instance: FirmOfferInstance, fails: np.ndarray) -> np.ndarray:
     """Best offer of each block, (B,) kW, if scenarios may fail in the groups (S, G) of bool."""
     there = np.minimum(instance.available_kw, instance.limit_kw)
-    excused = fails[:, groups(instance)] | (instance.chance <= 0)[:, None]
+    excused = fails[:, instance.group] | (instance.chance <= 0)[:, None]
     least = np.where(excused, np.inf, there).min(axis=0)
     # Where all scenarios may fail, the most that any of them has is enough.
     least = np.minimum(least, there.max(axis=0))
-    return np.asarray(np.minimum.reduceat(least, np.flatnonzero(np.diff(instance.block, prepend=-1))))
+    return np.asarray(np.minimum.reduceat(least, instance.begins))
 
 
 def run_quantile(instance: FirmOfferInstance) -> Answer:
@@ -64,7 +69,7 @@ def run_joint(instance: FirmOfferInstance, *, time_limit_s: float | None = None)
     outcome = solve_pyomo(model, time_limit_s=watch.left(), **TIGHT)
     if not outcome.has_solution:
         raise NotApplicable(f"the solver stopped ({outcome.status}) before it had a point; allow more time")
-    chosen = np.zeros((len(instance.scenario), int(groups(instance)[-1]) + 1), bool)
+    chosen = nobody_fails(instance)
     for at, cell in model.fails.items():
         chosen[at] = cell.value is not None and cell.value > 0.5
     answer = by_block(instance, best_without(instance, chosen))

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from commonwatt.instances.errors import InstanceError
-from commonwatt.instances.sources.agent_profiles import typical_chain
 from commonwatt.instances.sources.ev_chain import EvChain, fit_ev_chain, places_of_sessions, stay_survival
+from commonwatt.instances.sources.home_profiles import typical_chain
 
 
 def small_chain(seed: int, intervals: int = 4) -> EvChain:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from commonwatt.instances.errors import InstanceError, NotApplicable
 from commonwatt.instances.firm_offer import FirmOfferInstance
-from commonwatt.instances.sources.agent_profiles import typical_chain
-from commonwatt.instances.sources.firm_offers import firm_offer_of_portfolio, firm_offer_of_vehicles, two_short_nights
+from commonwatt.instances.sources.firm_offers import firm_offer_of_portfolio, firm_offer_of_vehicles
+from commonwatt.instances.sources.home_profiles import typical_chain
+from commonwatt.instances.sources.small_firm_offer import two_short_nights
 from commonwatt.models.aggregator.firm_offer import (
     FirmOfferDecision,
     FirmOfferPrices,

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 from commonwatt.instances.portfolio import PortfolioInstance
-from commonwatt.instances.sources.agent_profiles import AgentModel, outside_c, typical_chain
-from commonwatt.instances.sources.agents import CHARGER, portfolio_of_agents
+from commonwatt.instances.sources.generated_portfolio import CHARGER, portfolio_of_agents
+from commonwatt.instances.sources.home_profiles import AgentModel, outside_c, typical_chain
 from commonwatt.instances.sources.kde import PowerDensities, PowerDensity, common_uniforms
 from commonwatt.instances.sources.market_scenarios import MarketModel, market_scenarios
 from commonwatt.instances.sources.thermal_store import thermal_store

@@ -6,7 +6,7 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 from commonwatt.instances.errors import InstanceError, NotApplicable
-from commonwatt.instances.sources.agents import portfolio_of_agents
+from commonwatt.instances.sources.generated_portfolio import portfolio_of_agents
 from commonwatt.models.aggregator.portfolio import PortfolioDecision, violations
 from commonwatt.models.aggregator.portfolio_criteria import carbon_kg, fees_by_member, least_fee, members_benefit
 from commonwatt.models.aggregator.portfolio_program import build_portfolio

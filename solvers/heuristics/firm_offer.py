@@ -7,15 +7,13 @@ from scipy.special import ndtri
 
 from ...instances.firm_offer import CHANCE, FirmOfferInstance
 from ...models.aggregator.firm_offer import lonely_offer_kw, quantiles
-from ...models.aggregator.firm_offer_program import groups
-from ..firm_offer_runs import best_without, by_block
+from ..firm_offer_runs import best_without, by_block, nobody_fails
 from ..method import Answer
 
 
 def worst_case(instance: FirmOfferInstance) -> Answer:
     """What is there whatever comes."""
-    nobody = np.zeros((len(instance.scenario), int(groups(instance)[-1]) + 1), bool)
-    return by_block(instance, best_without(instance, nobody))
+    return by_block(instance, best_without(instance, nobody_fails(instance)))
 
 
 def mean_availability(instance: FirmOfferInstance) -> Answer:
@@ -46,11 +44,10 @@ def dropped_in_turn(instance: FirmOfferInstance) -> Answer:
 
     Where two scenarios hold offers back together no single one helps; then the one that lacks most goes first.
     """
-    group = groups(instance)
-    fails = np.zeros((len(instance.scenario), int(group[-1]) + 1), bool)
+    fails = nobody_fails(instance)
     alone = lonely_offer_kw(instance)[instance.block]
     for g in range(fails.shape[1]):
-        here = group == g
+        here = instance.group == g
         lack = np.maximum(alone - instance.available_kw, 0.0)[:, here] @ instance.price[here]
         while True:
             left = instance.epsilon + CHANCE - instance.chance[fails[:, g]].sum()

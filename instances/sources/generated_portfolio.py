@@ -16,8 +16,8 @@ import numpy as np
 
 from ..portfolio import PortfolioInstance
 from ..record import Meta
-from .agent_profiles import DAY, STEP_H, AgentModel, base_load_kw, heat_pump_kw, pv_kw, typical_chain
 from .ev_chain import PLACES, EvChain
+from .home_profiles import DAY, STEP_H, AgentModel, base_load_kw, heat_pump_kw, pv_kw, typical_chain
 from .market_scenarios import market_scenarios
 from .texas_sky import stream
 from .thermal_store import thermal_store
@@ -139,6 +139,34 @@ def portfolio_of_agents(
         room_price=1.0,
         risk_weight=risk_weight,
         tail=0.1,
+    )
+
+
+def street_of_twelve(scenarios: int = 5, nature: int | None = None) -> PortfolioInstance:
+    """The shipped street: twelve homes and a shop, two winter days.
+
+    Parameters
+    ----------
+    scenarios : int
+        How many.
+    nature : int, optional
+        Seed of what comes, to meet the street with other scenarios than the shipped ones.
+
+    Returns
+    -------
+    PortfolioInstance
+    """
+    return portfolio_of_agents(
+        12,
+        scenarios,
+        seed=12,
+        nature=nature,
+        pv=0.5,
+        heat_pump=0.33,
+        battery=0.25,
+        vehicle=0.5,
+        cold_store=True,
+        name="aggregator/street-12",
     )
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .ev_chain import PLACES, EvChain
-from .market_scenarios import MarketModel, persistent
-from .texas_sky import stream
+from .market_scenarios import MarketModel
+from .texas_sky import autocorrelated, stream
 
 DAY = 48
 STEP_H = 0.5
@@ -121,9 +121,9 @@ def base_load_kw(homes: int, scenarios: int, steps: int, seed: int, nature: int,
     median, sigma = model.base_kwh_median_sigma
     daily = median * np.exp(sigma * stream(seed, "base load").standard_normal(homes))
     rng = stream(nature, "activity")
-    drawn = persistent(rng, scenarios * homes, steps, model.base_persistence).reshape(scenarios, homes, steps)
+    drawn = autocorrelated(rng, steps, model.base_persistence, scenarios * homes).reshape(steps, scenarios, homes)
     noise = np.exp(model.base_noise_sigma * drawn - model.base_noise_sigma**2 / 2)
-    return np.asarray(shape[:, None] * daily * noise.transpose(0, 2, 1))
+    return np.asarray(shape[:, None] * daily * noise.transpose(1, 0, 2))
 
 
 def pv_kw(homes: int, scenarios: int, steps: int, seed: int, nature: int, model: AgentModel) -> np.ndarray:
@@ -133,7 +133,7 @@ def pv_kw(homes: int, scenarios: int, steps: int, seed: int, nature: int, model:
     hour = (np.arange(steps) + 0.5) * STEP_H % 24.0
     height = np.where((hour > rise) & (hour < down), np.sin(np.pi * (hour - rise) / (down - rise)), 0.0)
     clear = sky.beta(*model.pv_clear, (scenarios, -(-steps // DAY))).repeat(DAY, axis=1)[:, :steps]
-    flicker = np.exp(model.pv_flicker_sigma * persistent(sky, scenarios, steps, 0.5))
+    flicker = np.exp(model.pv_flicker_sigma * autocorrelated(sky, steps, 0.5, scenarios).T)
     # The square root keeps an overcast day from being dark.
     share = np.minimum(np.sqrt(clear) * flicker, 1.0) * height * model.pv_noon_kw_per_kwp
     return np.asarray(share[:, :, None] * own.uniform(*model.pv_kwp, homes))
