@@ -17,10 +17,6 @@ TIGHT: dict[str, Any] = {"primal_feasibility_tolerance": 1e-10, "dual_feasibilit
 """Schedules are judged to 1e-9 of each limit; HiGHS' own 1e-7 is too wide."""
 
 
-INTERIOR_COLUMNS = 20_000
-"""Columns beyond which a portfolio's program takes interior points less time than the simplex method."""
-
-
 @dataclass(frozen=True)
 class ArraySolution:
     """What HiGHS found for a program of arrays.
@@ -72,30 +68,6 @@ def solve_arrays(program: LinearProgram, *, time_limit_s: float | None = None, *
     solver = quiet_highs(**(TIGHT | limit | options))
     load_arrays(solver, program)
     return run_and_read(solver)
-
-
-def solve_scenarios(program: LinearProgram, *, time_limit_s: float | None = None) -> ArraySolution | None:
-    """Solve a program of many scenarios: as :func:`solve_arrays`, by interior points and crossover where it is large.
-
-    Parameters
-    ----------
-    program : LinearProgram
-        What is to be minimised.
-    time_limit_s : float, optional
-        For the solver.
-
-    Returns
-    -------
-    ArraySolution or None
-        None where time ran out before any point was found.
-
-    Raises
-    ------
-    InfeasibleError, UnboundedError, SolverError
-        If there is nothing to read.
-    """
-    options = {"solver": "ipm"} if len(program.cost) > INTERIOR_COLUMNS else {}
-    return solve_arrays(program, time_limit_s=time_limit_s, **options)
 
 
 def load_arrays(solver: Any, program: LinearProgram) -> None:

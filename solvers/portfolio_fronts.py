@@ -18,9 +18,9 @@ from ..models.aggregator.portfolio_arrays import assemble_portfolio
 from ..models.aggregator.portfolio_goals import GOALS, with_goals
 from ..models.aggregator.rules import PORTFOLIO
 from ..models.linear_program import LinearProgram
-from .array_programs import ArraySolution, solve_scenarios
+from .array_programs import ArraySolution, solve_arrays
 from .portfolio_reading import decision_of_arrays
-from .portfolio_runs import run_stochastic
+from .portfolio_runs import run_stochastic, suited
 
 PROFIT = "risk_adjusted_profit"
 
@@ -117,7 +117,7 @@ def risk_front(instance: PortfolioInstance, weights: Sequence[float] = (0.0, 0.1
 
 
 def _solved(program: LinearProgram) -> ArraySolution:
-    solved = solve_scenarios(program)
+    solved = solve_arrays(program, **suited(program))
     assert solved is not None  # no limit of time was set
     return solved
 

@@ -7,6 +7,8 @@ import numpy as np
 from ..instances.errors import NotApplicable
 from ..instances.portfolio import PortfolioInstance
 from ..models.aggregator.portfolio import PortfolioDecision, PortfolioPrices
+from ..models.aggregator.portfolio_bound import scenario_weights
+from ..models.aggregator.portfolio_criteria import tail_weights
 from .kernels.battery import battery_schedule
 from .kernels.newsvendor import merit_order_offer, newsvendor_block_offer, newsvendor_offer
 from .method import Answer
@@ -36,7 +38,7 @@ def run_newsvendor(instance: PortfolioInstance) -> Answer:
     weight, tail_weight = np.asarray(instance.chance), np.asarray(instance.chance)
     if risky:
         weight, tail_weight = _risky_weights(instance)
-    offer = np.zeros(len(instance.interval))
+    offer, worth = np.zeros(len(instance.interval)), np.zeros(instance.fixed_kw.shape)
     block = instance.block_of(instance.day_ahead_block_h)
     for b in range(block[-1] + 1):
         here = block == b
@@ -60,9 +62,6 @@ def run_newsvendor(instance: PortfolioInstance) -> Answer:
             )
         # Profit is concave in the offer, so that within the limit the nearest is best.
         offer[here] = np.clip(best, -instance.day_ahead_limit_kw, instance.day_ahead_limit_kw)
-    worth = np.zeros(instance.fixed_kw.shape)
-    for b in range(block[-1] + 1):
-        here = block == b
         worth[:, here] = _worth(instance, offer, here, weight)
     prices = PortfolioPrices(instance=instance, tail_weight=tail_weight, export_worth=worth)
     return Answer(PortfolioDecision(instance=instance, day_ahead_kw=offer), prices)
@@ -79,11 +78,8 @@ def _risky_weights(instance: PortfolioInstance) -> tuple[np.ndarray, np.ndarray]
     long, price, short = instance.surplus_price[0, 0], instance.day_ahead_price[0], instance.missing_price[0, 0]
     if not (0 <= long <= price <= short and long < short):
         raise NotApplicable(f"with risk prices must be in the order 0 <= {long:g} <= {price:g} <= {short:g}")
-    order = np.argsort(instance.fixed_kw[:, 0], kind="stable")
-    chance, tail = np.asarray(instance.chance), np.zeros(len(instance.scenario))
-    before = np.cumsum(chance[order]) - chance[order]
-    tail[order] = np.clip(instance.tail - before, 0.0, chance[order]) / instance.tail
-    return (1.0 - instance.risk_weight) * chance + instance.risk_weight * tail, tail
+    tail = tail_weights(instance, instance.fixed_kw[:, 0])
+    return scenario_weights(instance, tail), tail
 
 
 def _worth(instance: PortfolioInstance, offer: np.ndarray, here: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -154,7 +150,7 @@ def run_battery(instance: PortfolioInstance) -> Answer:
         between which the day ahead does not lie, negative prices or fees above them, or offers beyond the limit.
     """
     price, surplus, missing = instance.day_ahead_price, instance.surplus_price[0], instance.missing_price[0]
-    for wrong, message in (
+    _refuse(
         (len(instance.scenario) > 1, "there are several scenarios"),
         (not len(instance.storage), "there are no storages; see merit_order and newsvendor"),
         (bool(instance.driven_kwh.any()), "storages lose energy on trips"),
@@ -163,9 +159,7 @@ def run_battery(instance: PortfolioInstance) -> Answer:
         (instance.day_ahead_block_h > instance.dt_h * (1 + 1e-9), "day-ahead blocks tie intervals"),
         (bool(((price < surplus) | (price > missing)).any()), "imbalance pays more than the day ahead"),
         (bool((price < instance.flexibility_fee.max(initial=0.0)).any()), "a fee is above the price, or that below 0"),
-    ):
-        if wrong:
-            raise NotApplicable(message)
+    )
     charge, discharge, worth = (np.zeros(instance.storage_shape) for _ in range(3))
     nothing = np.zeros(len(price))
     for i in range(len(instance.storage)):
@@ -197,10 +191,17 @@ def run_battery(instance: PortfolioInstance) -> Answer:
     return Answer(decision, prices)
 
 
+def _refuse(*conditions: tuple[bool, str]) -> None:
+    """Raise the message of the first condition that holds."""
+    for wrong, message in conditions:
+        if wrong:
+            raise NotApplicable(message)
+
+
 def _refuse_more_than_power(instance: PortfolioInstance) -> None:
     """Say what else than one row of capacity an instance has."""
     single = instance.dt_h * (1 + 1e-9)
-    for wrong, message in (
+    _refuse(
         (len(instance.scenario) > 1, "there are several scenarios; see newsvendor"),
         (len(instance.storage) > 0, "storages tie intervals together"),
         (bool(instance.load_kw.any()), "members have loads; merit is of generation alone"),
@@ -217,9 +218,7 @@ def _refuse_more_than_power(instance: PortfolioInstance) -> None:
             instance.balancing_limit_kw > 0 and bool(((instance.up_accepted > 0) & (instance.up_accepted < 1)).any()),
             "balancing offers are accepted in part",
         ),
-    ):
-        if wrong:
-            raise NotApplicable(message)
+    )
 
 
 def _sales(instance: PortfolioInstance) -> list[tuple[str, np.ndarray, np.ndarray]]:

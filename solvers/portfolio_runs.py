@@ -12,11 +12,19 @@ from ..models.aggregator.portfolio import PortfolioPrices
 from ..models.aggregator.portfolio_arrays import assemble_portfolio
 from ..models.aggregator.portfolio_program import Room, build_portfolio
 from ..models.linear_program import LinearProgram
-from .array_programs import TIGHT, ArraySolution, solve_scenarios
+from .array_programs import TIGHT, ArraySolution, solve_arrays
 from .method import Answer
 from .portfolio_reading import FLOWS, both_ways, decision_of_arrays, settled
 from .program_runs import Watch, timed
 from .programs import solve_pyomo
+
+INTERIOR_COLUMNS = 20_000
+"""Columns beyond which all scenarios together take interior points less time than the simplex method."""
+
+
+def suited(program: LinearProgram) -> dict[str, str]:
+    """Options of HiGHS for all scenarios in one program: interior points with crossover where it is large."""
+    return {"solver": "ipm"} if len(program.cost) > INTERIOR_COLUMNS else {}
 
 
 def run_stochastic(instance: PortfolioInstance, room: str, *, time_limit_s: float | None = None) -> Answer:
@@ -33,7 +41,7 @@ def run_stochastic(instance: PortfolioInstance, room: str, *, time_limit_s: floa
         raise NotApplicable("reserves have a least size, which takes whole numbers; see portfolio_program")
     watch = Watch.start(time_limit_s)
     program, seconds = timed(lambda: assemble_portfolio(instance, room=cast(Room, room)))
-    found = solve_scenarios(program, time_limit_s=watch.left())
+    found = solve_arrays(program, time_limit_s=watch.left(), **suited(program))
     if found is None:
         raise NotApplicable("the solver stopped before it had a point; allow more time")
     decision = decision_of_arrays(instance, program, found.point)

@@ -102,7 +102,7 @@ def test_fronts_are_those_of_a_declaration(seed, other):
         assert (np.diff(slope) >= -1e-5 * np.abs(slope).max()).all()
         # What the last unit costs lies between the slopes before and after.
         for k in (1, 2):
-            assert slope[k - 1] - 1e-6 <= sign * table["worth"][k] * sign <= slope[k] + 1e-6
+            assert slope[k - 1] - 1e-6 <= table["worth"][k] <= slope[k] + 1e-6
 
 
 def test_what_criteria_of_members_count():

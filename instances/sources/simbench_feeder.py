@@ -16,6 +16,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from ..aggregator import PHASES, Feeder
 from ..errors import Fault, InstanceError
@@ -86,8 +88,10 @@ def feeder_from_simbench(
         message = f"{len(transformers)} transformers feed the network; a feeder has one"
         remedy = "leave the others out of the table, and open the switches between what they feed"
         raise InstanceError([Fault("Transformer.csv", "subnet", "", network, message, remedy)], where)
-    joined = _joined(switches[switches["cond"] == 1], [lines["nodeA"], lines["nodeB"], loads["node"]])
-    root = joined.get(transformers["nodeLV"].iloc[0], transformers["nodeLV"].iloc[0])
+    joined = _joined(
+        switches[switches["cond"] == 1], [lines["nodeA"], lines["nodeB"], loads["node"], transformers["nodeLV"]]
+    )
+    root = joined[transformers["nodeLV"].iloc[0]]
     buses, laid = _outwards(lines, joined, root, where)
     place = {name: k for k, name in enumerate(buses)}
     lost = [at for at in range(len(loads)) if joined[loads["node"].iloc[at]] not in place]
@@ -178,21 +182,14 @@ def _typed(package: SimbenchSource, frame: pd.DataFrame, table: str, types: str,
 
 def _joined(closed: pd.DataFrame, nodes: list[pd.Series]) -> dict[str, str]:
     """The bus of each node: one for all that closed switches join, named by the shortest name among them."""
-    chief: dict[str, str] = {}
-
-    def find(node: str) -> str:
-        while chief.setdefault(node, node) != node:
-            node = chief[node]
-        return node
-
-    for first, second in zip(closed["nodeA"], closed["nodeB"], strict=True):
-        pair = sorted((find(first), find(second)), key=lambda name: (len(name), name))
-        # Auxiliary nodes at switches are named after their bus, and longer.
-        chief[pair[1]] = pair[0]
-    for series in nodes:
-        for node in series:
-            find(node)
-    return {node: find(node) for node in list(chief)}
+    number, names = pd.factorize(pd.concat([closed["nodeA"], closed["nodeB"], *nodes], ignore_index=True))
+    first, second = number[: len(closed)], number[len(closed) : 2 * len(closed)]
+    joins = sparse.coo_array((np.ones(len(closed)), (first, second)), shape=(len(names), len(names)))
+    frame = pd.DataFrame({"node": names, "bus": connected_components(joins, directed=False)[1]})
+    # Auxiliary nodes at switches are named after their bus, and longer.
+    shortest_first = frame.assign(length=frame["node"].str.len()).sort_values(["length", "node"])
+    chief = shortest_first.drop_duplicates("bus").set_index("bus")["node"]
+    return dict(zip(frame["node"], frame["bus"].map(chief), strict=True))
 
 
 def _outwards(

@@ -45,10 +45,15 @@ def risk_adjusted_profit(instance: PortfolioInstance, decision: PortfolioDecisio
 
 def worst_part(instance: PortfolioInstance, profit: np.ndarray) -> float:
     """Mean of the worst part α of profits (S,), currency."""
-    order = np.argsort(profit, kind="stable")
+    return float(tail_weights(instance, profit) @ profit)
+
+
+def tail_weights(instance: PortfolioInstance, value: np.ndarray) -> np.ndarray:
+    """What each scenario counts in the mean of the worst part α, (S,), the least values (S,) being the worst."""
+    order, weight = np.argsort(value, kind="stable"), np.zeros(len(value))
     before = np.cumsum(instance.chance[order]) - instance.chance[order]
-    weight = np.clip(instance.tail - before, 0.0, instance.chance[order]) / instance.tail
-    return float(weight @ profit[order] / weight.sum())
+    weight[order] = np.clip(instance.tail - before, 0.0, instance.chance[order]) / instance.tail
+    return np.asarray(weight / weight.sum())
 
 
 def risk_adjusted(instance: PortfolioInstance, profit: np.ndarray) -> float:
@@ -82,8 +87,14 @@ def members_benefit(instance: PortfolioInstance, decision: PortfolioDecision) ->
 
 def least_fee(instance: PortfolioInstance, decision: PortfolioDecision) -> float:
     """Least mean that a member is paid whose storages could discharge for a fee, currency; 0 without any."""
-    able = instance.storage_of[(instance.flexibility_fee > 0) & (instance.discharge_kw > 0)]
+    able = paid_members(instance)
     return float(fees_by_member(instance, decision)[able].min()) if len(able) else 0.0
+
+
+def paid_members(instance: PortfolioInstance) -> np.ndarray:
+    """Members with a storage that is paid for and can discharge, ascending positions."""
+    paid = (instance.flexibility_fee > 0) & (instance.discharge_kw > 0)
+    return np.unique(instance.storage_of[paid])
 
 
 def missing_kwh(instance: PortfolioInstance, decision: PortfolioDecision) -> float:

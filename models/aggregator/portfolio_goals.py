@@ -18,6 +18,7 @@ from scipy import sparse
 
 from ...instances.portfolio import PortfolioInstance
 from ..linear_program import Block, LinearProgram, grid
+from .portfolio_criteria import paid_members
 
 GOALS = {"risk_adjusted_profit": 1.0, "carbon_kg": -1.0, "members_benefit": 1.0, "least_fee": 1.0}
 """Criteria that can be goals, with the sign under which more is better."""
@@ -51,12 +52,6 @@ class GoalProgram:
                 rows=found.rows | {f"{name}_is_kept": Block(len(found.row_low), np.zeros((1, 0), int))},
             )
         return found
-
-
-def paid_members(instance: PortfolioInstance) -> np.ndarray:
-    """Members with a storage that is paid for and can discharge, ascending positions."""
-    paid = (instance.flexibility_fee > 0) & (instance.discharge_kw > 0)
-    return np.unique(instance.storage_of[paid])
 
 
 def with_goals(instance: PortfolioInstance, program: LinearProgram) -> GoalProgram:

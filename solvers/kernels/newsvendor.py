@@ -94,13 +94,14 @@ def newsvendor_block_offer(samples_kw: Any, price: Any, long_price: Any, short_p
     samples = np.asarray(samples_kw, float).ravel()
     order = np.argsort(samples, kind="stable")
     fall = (chance * (np.asarray(short_price) - np.asarray(long_price))).ravel()[order]
-    slope = float((chance * (np.asarray(price) - np.asarray(long_price))).sum()) - np.cumsum(fall)
     first = float((chance * (np.asarray(price) - np.asarray(long_price))).sum())
-    size = float((chance * (np.abs(long_price) + np.abs(short_price))).sum()) or 1.0
-    if first <= 1e-14 * size:
-        # No offer earns more than a surplus does: the least that is there, or less and less.
-        return float(samples[order[0]]) if first >= -1e-14 * size else -np.inf
-    over = np.flatnonzero(slope <= 1e-14 * size)
+    rounding = 1e-14 * float((chance * (np.abs(long_price) + np.abs(short_price))).sum())
+    if first < -rounding:
+        # A surplus earns more than any offer, so that ever less is best.
+        return -np.inf
+    # The slope right of each sample, the least of which counts where it is flat from the beginning.
+    slope = np.where(first <= rounding, 0.0, first - np.cumsum(fall))
+    over = np.flatnonzero(slope <= rounding)
     return float(samples[order[over[0]]]) if len(over) else np.inf
 
 
