@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ..instances.aggregator import Feeder
 from ..instances.portfolio import PortfolioInstance
@@ -26,8 +25,7 @@ from ..solvers.array_programs import ArraySolution, solve_arrays
 from ..solvers.kernels.availability import firm_capacity
 from ..solvers.kernels.load_flow import power_flow, voltage_sensitivity
 from ..solvers.kernels.newsvendor import newsvendor_offer
-from . import speed
-from .speed import Figure, Progress, Task
+from .speed import Figure, Task
 
 DRAWS = 200_000
 """Draws of the way that estimates what is firm."""
@@ -266,25 +264,3 @@ def tasks(quick: bool = False) -> Iterator[Task]:
     # Room storage by storage doubles the program and takes longer than this suite may with all scenarios.
     yield solving_task(2, 2, "aggregate") if quick else solving_task(55, 20, "aggregate")
     yield solving_task(2, 2, "per_storage") if quick else solving_task(55, 5, "per_storage")
-
-
-def measure(quick: bool = False, progress: Progress | None = None) -> pd.DataFrame:
-    """Measure every task.
-
-    Parameters
-    ----------
-    quick : bool
-        Small sizes, for a smoke run: the figures then mean nothing.
-    progress : callable, optional
-        Called with the name of each task before it runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        See :func:`.speed.measure`.
-    """
-    return speed.measure(tasks(quick), progress)
-
-
-if __name__ == "__main__":
-    print(measure(progress=lambda text: print(text, flush=True)).to_string(index=False))

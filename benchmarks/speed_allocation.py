@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from ..instances.allocation import AllocationInstance
 from ..solvers.allocation_programs import run_game_theoretic_qp, run_social_welfare_log
 from ..solvers.kernels import supply_path, water_filling, weighted_max_min
-from . import speed
 from .papers.kouvelas import hourly_experiment
-from .speed import Call, Figure, Progress, Task
+from .speed import Call, Figure, Task
 
 
 def solve_max_min_brentq(deficiency: np.ndarray, weight: np.ndarray, supply: float) -> np.ndarray:
@@ -148,25 +146,3 @@ def tasks(quick: bool = False) -> Iterator[Task]:
         yield from program_tasks(n)
     if not quick:
         yield paper_task()
-
-
-def measure(quick: bool = False, progress: Progress | None = None) -> pd.DataFrame:
-    """Measure every task.
-
-    Parameters
-    ----------
-    quick : bool
-        Small sizes, for a smoke run: the figures then mean nothing.
-    progress : callable, optional
-        Called with the name of each task before it runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        See :func:`.speed.measure`.
-    """
-    return speed.measure(tasks(quick), progress)
-
-
-if __name__ == "__main__":
-    print(measure(progress=lambda text: print(text, flush=True)).to_string(index=False))

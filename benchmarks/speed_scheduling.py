@@ -21,7 +21,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ..instances.scheduling import SchedulingInstance
 from ..models.scheduling.arrays import assemble
@@ -34,8 +33,7 @@ from ..solvers.highs import quiet_highs
 from ..solvers.kernels import battery_schedule, battery_schedules
 from ..solvers.method import Answer
 from ..solvers.scheduling_arrays import run_central
-from . import speed
-from .speed import Call, Figure, Progress, Task
+from .speed import Call, Figure, Task
 from .speed_sliding import HORIZON, PART, battery_options, prosumer, series, sliding_task
 
 
@@ -189,25 +187,3 @@ def tasks(quick: bool = False) -> Iterator[Task]:
     yield sliding_task(hours, dict.fromkeys(PART, 2) if quick else PART)
     yield members_task(50, 5, 4) if quick else members_task(10**5, 10**3, 48)
     yield statement_task(2, 24) if quick else statement_task(10, 8760)
-
-
-def measure(quick: bool = False, progress: Progress | None = None) -> pd.DataFrame:
-    """Measure every task.
-
-    Parameters
-    ----------
-    quick : bool
-        Small sizes, for a smoke run: the figures then mean nothing.
-    progress : callable, optional
-        Called with the name of each task before it runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        See :func:`.speed.measure`.
-    """
-    return speed.measure(tasks(quick), progress)
-
-
-if __name__ == "__main__":
-    print(measure(progress=lambda text: print(text, flush=True)).to_string(index=False))

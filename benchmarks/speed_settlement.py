@@ -14,8 +14,7 @@ import pandas as pd
 
 from ..solvers.kernels import bill_sharing_prices, bills, dual_prices, mmr_prices, sdr_prices, shapley_value, traded
 from ..solvers.settlement_stream import Block, Streamed, settle_stream
-from . import speed
-from .speed import Figure, Progress, Task
+from .speed import Figure, Task
 
 RETAIL, FEED_IN = 0.30, 0.05
 HOURS = 24
@@ -129,25 +128,3 @@ def tasks(quick: bool = False) -> Iterator[Task]:
         yield loop_task(members)
     yield year_task(50, 2) if quick else year_task(10**4, 52)
     yield game_task(5 if quick else 16)
-
-
-def measure(quick: bool = False, progress: Progress | None = None) -> pd.DataFrame:
-    """Measure every task.
-
-    Parameters
-    ----------
-    quick : bool
-        Small sizes, for a smoke run: the figures then mean nothing.
-    progress : callable, optional
-        Called with the name of each task before it runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        See :func:`.speed.measure`.
-    """
-    return speed.measure(tasks(quick), progress)
-
-
-if __name__ == "__main__":
-    print(measure(progress=lambda text: print(text, flush=True)).to_string(index=False))

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from ..instances.errors import NotApplicable
 from ..instances.operator import OperatorInstance
@@ -30,8 +29,7 @@ from ..solvers.scip_programs import scip_is_installed
 from ..solvers.sellers_runs import choice_by_program, chosen
 from ..solvers.tariff_answers import proving_prices
 from ..solvers.tariff_runs import Solved, solve_bilevel
-from . import speed
-from .speed import Progress, Task
+from .speed import Task
 
 LIMIT_S = 60.0
 """Seconds that a bilevel program is given."""
@@ -194,25 +192,3 @@ def tasks(quick: bool = False) -> Iterator[Task]:
     yield equilibrium_task(6 if quick else 100)
     for size in ((1, 2),) if quick else ((2, 6), (3, 12), (2, 24), (5, 12), (6, 24), (10, 24)):
         yield bilevel_task(*size, seed=3)
-
-
-def measure(quick: bool = False, progress: Progress | None = None) -> pd.DataFrame:
-    """Measure every task.
-
-    Parameters
-    ----------
-    quick : bool
-        Small sizes, for a smoke run: the figures then mean nothing.
-    progress : callable, optional
-        Called with the name of each task before it runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        See :func:`.speed.measure`.
-    """
-    return speed.measure(tasks(quick), progress)
-
-
-if __name__ == "__main__":
-    print(measure(progress=lambda text: print(text, flush=True)).to_string(index=False))

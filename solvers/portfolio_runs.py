@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 
@@ -22,7 +22,7 @@ INTERIOR_COLUMNS = 20_000
 """Columns beyond which all scenarios together take interior points less time than the simplex method."""
 
 
-def suited(program: LinearProgram) -> dict[str, str]:
+def suited(program: LinearProgram) -> dict[str, Any]:
     """Options of HiGHS for all scenarios in one program: interior points with crossover where it is large."""
     return {"solver": "ipm"} if len(program.cost) > INTERIOR_COLUMNS else {}
 

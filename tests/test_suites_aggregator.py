@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from commonwatt.benchmarks import speed_aggregator, suites_aggregator_agents
+from commonwatt.benchmarks import speed, speed_aggregator, suites_aggregator_agents
 from commonwatt.benchmarks.registry import SUITES
 from commonwatt.instances.sources.ev_fleet import charging_on_arrival_kw
 from commonwatt.instances.sources.home_profiles import typical_chain
 
 
 def test_speed_is_measured_and_ways_agree():
-    table = speed_aggregator.measure(quick=True)
+    table = speed.measure(speed_aggregator.tasks(quick=True))
     assert SUITES["speed-aggregator"] == ("speed_suites", "speed_aggregator_suite")
     flow = table[table["task"] == "load flow"].set_index("method")
     assert set(flow.index) == {"kernel", "sweeps of the tree", "OpenDSS"}

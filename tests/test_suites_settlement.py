@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from commonwatt.benchmarks import speed_settlement
+from commonwatt.benchmarks import speed, speed_settlement
 from commonwatt.benchmarks import suites_settlement as suite
 from commonwatt.benchmarks.compare import broken_claims
 from commonwatt.benchmarks.figures_settlement import price_figure, saving_figure
@@ -105,7 +105,7 @@ def test_a_claim_that_rules_cannot_judge_is_not_made():
 
 
 def test_speed_measurements_run_and_agree():
-    table = speed_settlement.measure(quick=True)
+    table = speed.measure(speed_settlement.tasks(quick=True))
     assert (table["seconds_median"] > 0).all()
     loops = table[table["task"].str.contains("loop")]
     assert (loops["off"] <= 1e-12).all()

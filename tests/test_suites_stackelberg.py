@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from commonwatt.benchmarks import speed_stackelberg
+from commonwatt.benchmarks import speed, speed_stackelberg
 from commonwatt.benchmarks import suites_stackelberg as suite
 from commonwatt.benchmarks.figures_stackelberg import profit_map
 from commonwatt.benchmarks.registry import SUITES
@@ -17,7 +17,7 @@ import commonwatt as cw
 
 
 def test_speed_measurements_run_and_agree():
-    table = speed_stackelberg.measure(quick=True)
+    table = speed.measure(speed_stackelberg.tasks(quick=True))
     assert (table["seconds_median"].dropna() > 0).all()
     assert SUITES["speed-stackelberg"] == ("speed_suites", "speed_stackelberg_suite")
     off = table[table["task"].str.contains("all pairs of pieces|choice|equilibrium")]["off"]
