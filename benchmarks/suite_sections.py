@@ -17,13 +17,36 @@ from .experiment import Experiment, comparisons
 from .figures import gap_figure, save_figure, tradeoff_figure
 from .report import Picture, Section, Table
 from .suites import BROKEN, say, watched
-from .tables import comparison_view, gap_summary, legend, slug, summary_view, write_table
+from .tables import comparison_view, gap_summary, legend, readable, slug, summary_view, write_table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 SEEDS = (0, 1, 2)
 """Seeds of methods that draw; their rows are means over these."""
+
+
+def written_table(out: Path, stem: str, frame: pd.DataFrame, caption: str, note: str = "") -> Table:
+    """Write a table, and have it for a section.
+
+    Parameters
+    ----------
+    out : path
+        Folder of results.
+    stem : str
+        Name of its files.
+    frame : pandas.DataFrame
+        The numbers.
+    caption, note : str
+        What stands above and below.
+
+    Returns
+    -------
+    Table
+        As it is read; the files hold the numbers in full.
+    """
+    write_table(frame, out / "tables", stem, caption=caption, note=note)
+    return Table(caption, readable(frame), note)
 
 
 def compare_shipped(

@@ -18,8 +18,8 @@ from ..solvers.portfolio_values import value_of_information
 from ..solvers.solve import solve
 from .figures import save_figure
 from .figures_aggregator import fronts_figure, offers_figure
-from .report import Picture, Section, Table
-from .suite_sections import compare_shipped, comparison_section, overview_section
+from .report import Picture, Section
+from .suite_sections import compare_shipped, comparison_section, overview_section, written_table
 from .suites import say
 from .suites_aggregator_agents import (
     congestion_section,
@@ -28,7 +28,6 @@ from .suites_aggregator_agents import (
     fleet_section,
     stereotypes_section,
 )
-from .tables import readable, write_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,8 +105,8 @@ def information_section(out: Path) -> Section:
         "mean_scenario <= stochastic <= wait_and_see: offers that are best for the mean of all scenarios, offers that "
         "are best for all of them, and offers made when the scenario is known; vss and evpi are the two differences."
     )
-    write_table(found, out / "tables", "aggregator-information", caption=caption, note=note)
-    return Section("Aggregator: what knowing more is worth", "", [Table(caption, readable(found), note)], [], COMMAND)
+    table = written_table(out, "aggregator-information", found, caption, note)
+    return Section("Aggregator: what knowing more is worth", "", [table], [], COMMAND)
 
 
 def fronts_section(out: Path) -> Section:
@@ -151,10 +150,7 @@ def fronts_section(out: Path) -> Section:
             "worth: what the last unit that the worst-paid member has more of costs in profit.",
         ),
     ):
-        shown = frame[columns]
-        title = f"{STREET}: {caption}"
-        write_table(shown, out / "tables", f"aggregator-front-{name}", caption=title, note=note)
-        tables.append(Table(title, readable(shown), note))
+        tables.append(written_table(out, f"aggregator-front-{name}", frame[columns], f"{STREET}: {caption}", note))
     figure = fronts_figure(
         [
             (risk, "tail_profit", "expected_profit", f"mean of the worst tenth ({currency})", f"mean ({currency})"),
@@ -195,8 +191,7 @@ def fresh_section(out: Path) -> Section:
         "promised: the criterion in the scenarios that offers were made for. worst_offer: greatest chance of any offer "
         "to fail; energy may be missing on purpose, where imbalance is the cheapest market."
     )
-    title = f"{STREET}: offers in other scenarios"
-    write_table(shown, out / "tables", "aggregator-fresh", caption=title, note=note)
+    tables = [written_table(out, "aggregator-fresh", shown, f"{STREET}: offers in other scenarios", note)]
     decisions = {}
     for method in ("stochastic", "mean_scenario", "firm_reserve"):
         decision = solve(street, method=method).decision
@@ -206,8 +201,7 @@ def fresh_section(out: Path) -> Section:
     offers = offers[offers["market"] != "day ahead"]
     each = f"{STREET}: chance of each reserve offer of the stochastic program to fail"
     reserve_note = "at_least, at_most: Clopper and Pearson's interval, 95 %."
-    write_table(offers, out / "tables", "aggregator-non-delivery", caption=each, note=reserve_note)
+    tables.append(written_table(out, "aggregator-non-delivery", offers, each, reserve_note))
     figure = offers_figure(decisions, f"{STREET}: what is offered in which market")
     picture = Picture(f"{STREET}: offers by market", save_figure(figure, out / "figures", "aggregator-offers")[0])
-    tables = [Table(title, readable(shown), note), Table(each, readable(offers), reserve_note)]
     return Section("Aggregator: offers in scenarios they were not made for", "", tables, [picture], COMMAND)

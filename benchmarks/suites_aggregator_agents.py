@@ -16,8 +16,8 @@ from ..solvers.congestion import congestion
 from ..solvers.kernels import firm_capacity, firm_capacity_mixture
 from .figures import save_figure
 from .figures_aggregator import congestion_figure, densities_figure, fleet_figure, stereotypes_figure
-from .report import Picture, Section, Table
-from .tables import readable, write_table
+from .report import Picture, Section
+from .suite_sections import written_table
 
 COMMAND = "commonwatt tables --suite aggregator"
 
@@ -108,14 +108,8 @@ def fleet_section(out: Path) -> Section:
         f"{VEHICLES} vehicles simulated, a chain fitted to what was seen of them, simulated again. The chance to be at "
         "home for a whole window is far above the product of its marginals, since those that are there stay."
     )
-    write_table(table, out / "tables", "aggregator-chain", caption="Chains fitted to histories of places", note=note)
-    return Section(
-        "Aggregator: vehicles and where they are",
-        "",
-        [Table("Chains fitted to histories of places", readable(table), note)],
-        [picture],
-        COMMAND,
-    )
+    fits = written_table(out, "aggregator-chain", table, "Chains fitted to histories of places", note)
+    return Section("Aggregator: vehicles and where they are", "", [fits], [picture], COMMAND)
 
 
 def stereotypes_section(out: Path) -> Section:
@@ -140,14 +134,12 @@ def stereotypes_section(out: Path) -> Section:
         f"{HOMES} generated homes, a third with heat pumps, four weeks; mean power of each day clustered by a mixture "
         "whose number of components the Bayesian information criterion chooses, each home in its usual cluster."
     )
-    write_table(table, out / "tables", "aggregator-stereotypes", caption="Stereotypes of homes", note=note)
+    kinds = written_table(out, "aggregator-stereotypes", table, "Stereotypes of homes", note)
     picture = Picture(
         "Reference days of stereotypes",
         save_figure(stereotypes_figure(found), out / "figures", "aggregator-stereotypes")[0],
     )
-    return Section(
-        "Aggregator: stereotypes", "", [Table("Stereotypes of homes", readable(table), note)], [picture], COMMAND
-    )
+    return Section("Aggregator: stereotypes", "", [kinds], [picture], COMMAND)
 
 
 def firm_section(out: Path) -> Section:
@@ -182,10 +174,8 @@ def firm_section(out: Path) -> Section:
         f"Chargers of {RATING_KW} kW, each there with 75 %, exact by convolution. With a common factor all are there "
         "with 60 % once in ten times: what is independent averages out, what is common does not."
     )
-    write_table(table, out / "tables", "aggregator-firm", caption="What is there for sure", note=note)
-    return Section(
-        "Aggregator: what is there for sure", "", [Table("What is there for sure", readable(table), note)], [], COMMAND
-    )
+    firm = written_table(out, "aggregator-firm", table, "What is there for sure", note)
+    return Section("Aggregator: what is there for sure", "", [firm], [], COMMAND)
 
 
 def congestion_section(out: Path) -> Section:
@@ -236,16 +226,9 @@ def congestion_section(out: Path) -> Section:
         "vehicles charging at home as soon as they are there; shares of half-hours, and in the worst half-hour of the "
         "day. certified: share whose voltages are proved to be the only ones. Ratings of cables are assumptions."
     )
-    title = "How often a feeder is out of its limits"
-    write_table(table, out / "tables", "aggregator-congestion", caption=title, note=note)
+    broken = written_table(out, "aggregator-congestion", table, "How often a feeder is out of its limits", note)
     picture = Picture(
         "Chance that the feeder is out of its limits, by half-hour of a winter weekday",
         save_figure(congestion_figure(chances), out / "figures", "aggregator-congestion")[0],
     )
-    return Section(
-        "Aggregator: how often the feeder is out of its limits",
-        "",
-        [Table(title, readable(table), note)],
-        [picture],
-        COMMAND,
-    )
+    return Section("Aggregator: how often the feeder is out of its limits", "", [broken], [picture], COMMAND)

@@ -18,8 +18,9 @@ from .compare import assemble, evaluate
 from .figures import save_figure
 from .figures_scheduling import window_figure
 from .report import Picture, Section, Table
+from .suite_sections import written_table
 from .suites import say
-from .tables import readable, slug, write_table
+from .tables import slug, write_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,8 +99,7 @@ def rolling_section(out: Path, cases: Sequence[Case], console: Console) -> Secti
         stem = f"scheduling-rolling-{slug(case.instance.meta.name)}"
         steps = "every interval" if case.step == 1 else f"every {case.step} intervals"
         about = f"{note} A plan is made {steps}."
-        write_table(frame, out / "tables", stem, caption=caption, note=about)
-        tables.append(Table(caption, readable(frame), about))
+        tables.append(written_table(out, stem, frame, caption, about))
     say(console, "scheduling: windows against the forecast horizon")
     first = cases[0].instance
     curves, horizon = window_curves(first)

@@ -20,7 +20,7 @@ from ..solvers.solve import solve
 from .figures import save_figure
 from .figures_settlement import price_figure, saving_figure
 from .report import Picture, Section, Table
-from .suite_sections import compare_shipped, comparison_section, overview_section
+from .suite_sections import compare_shipped, comparison_section, overview_section, written_table
 from .suites import say
 from .tables import readable, slug, write_table
 
@@ -228,9 +228,9 @@ def gains_section(out: Path, decided: Mapping[str, Mapping[str, SettlementDecisi
             frame[rule] = decision.saving
         caption = f"{name}: what each member saves by each rule"
         note = "Bill alone, and what is paid less than that; negative: would pay less alone."
-        write_table(frame, out / "tables", f"{slug(name)}-savings", caption=caption, note=note)
+        by_member = written_table(out, f"{slug(name)}-savings", frame, caption, note)
         if len(frame) <= 12:
-            tables.append(Table(caption, readable(frame), note))
+            tables.append(by_member)
         order = np.argsort(frame["net_kwh"].to_numpy(), kind="stable")
         savings = {rule: decision.saving for rule, decision in sharing.items()}
         figure = saving_figure(savings, list(given.member), f"{name}: who saves how much", given.currency, order)
@@ -272,11 +272,9 @@ def statements_section(out: Path, decided: Mapping[str, SettlementDecision]) -> 
             frame.insert(1, "hours", frame["period"].map(hours))
         caption = f"{given.meta.name}: statements by {period}, mid-market rate"
         note = f"In {given.currency}; grid_part and members_part add up to the bill, the latter to 0 over all members."
-        write_table(frame, out / "tables", f"settlement-statements-{period}", caption=caption, note=note)
-        tables.append(Table(caption, readable(frame), note))
+        tables.append(written_table(out, f"settlement-statements-{period}", frame, caption, note))
     frame = own_use(given)
     caption = f"{given.meta.name}: own use, each member behind its own meter and the community behind one"
-    write_table(frame, out / "tables", "settlement-own-use", caption=caption)
-    tables.append(Table(caption, readable(frame)))
+    tables.append(written_table(out, "settlement-own-use", frame, caption))
     text = "The day on which clocks go back has 25 hours, each of which is billed once."
     return Section("Settlement: statements", text, tables, (), COMMAND)

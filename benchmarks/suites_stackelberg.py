@@ -26,10 +26,10 @@ from ..solvers.method import call, cells, default_calls
 from ..solvers.solve import run_call
 from .figures import save_figure
 from .figures_stackelberg import bracket_figure, profit_figure
-from .report import Picture, Section, Table
-from .suite_sections import compare_shipped, comparison_section, overview_section
+from .report import Picture, Section
+from .suite_sections import compare_shipped, comparison_section, overview_section, written_table
 from .suites import say
-from .tables import readable, slug, write_table
+from .tables import slug
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,8 +114,7 @@ def welfare_section(out: Path, names: tuple[str, ...]) -> Section:
             "share_lost: of what competition would bring both together. With quadratic utility and nobody at a limit "
             "the operator takes half, leaves a quarter to members, and a quarter is lost."
         )
-        write_table(frame, out / "tables", f"{slug(name)}-welfare", caption=caption, note=note)
-        tables.append(Table(caption, readable(frame), note))
+        tables.append(written_table(out, f"{slug(name)}-welfare", frame, caption, note))
         best = frame.loc[frame["profit"].idxmax()]
         picture = profit_figure(instance, prices, name)
         figures.append(
@@ -155,8 +154,7 @@ def rules_section(out: Path, names: tuple[str, ...]) -> Section:
             "than alone at the grid's prices; lost: share of what competition would bring both together. SDR prices "
             "depend on what members answer to them (their equilibrium)."
         )
-        write_table(frame, out / "tables", f"{slug(name)}-rules", caption=caption, note=note)
-        tables.append(Table(caption, readable(frame), note))
+        tables.append(written_table(out, f"{slug(name)}-rules", frame, caption, note))
     return Section("Stackelberg, operator: against rules of settlement", "", tables, [], COMMAND)
 
 
@@ -262,5 +260,5 @@ def certificates_section(out: Path, console: Console) -> Section:
         "stretched: the program's optimum with constants ten times as large. A menu or a margin restricts the leader, "
         "so that it stays below its bound and is not certified; nor are prices that only keep costs low."
     )
-    write_table(frame, out / "tables", "stackelberg-certificates", caption=caption, note=note)
-    return Section("Stackelberg: certificates", "", [Table(caption, readable(frame), note)], [], COMMAND)
+    table = written_table(out, "stackelberg-certificates", frame, caption, note)
+    return Section("Stackelberg: certificates", "", [table], [], COMMAND)

@@ -22,8 +22,8 @@ from ...instances.shelf import load
 from ..experiment import LAYERS, code_version
 from ..figures import save_figure
 from ..report import Picture, Section, Table, load_sections, save_sections
+from ..suite_sections import written_table
 from ..suites import circumstances, say
-from ..tables import readable, write_table
 from .lange_claims import claims
 from .lange_experiment import SEEDS, WINDOW, Evidence, gather
 from .lange_figures import failure_figure, methods_figure, use_figure
@@ -96,8 +96,7 @@ def sections(out: Path, found: Evidence) -> list[Section]:
 
 
 def _written(out: Path, stem: str, frame: pd.DataFrame, caption: str, note: str = "") -> Table:
-    write_table(frame, out / "tables", f"lange-{stem}", caption=caption, note=note)
-    return Table(caption, readable(frame), note)
+    return written_table(out, f"lange-{stem}", frame, caption, note)
 
 
 def _claims_section(out: Path, found: Evidence) -> Section:
