@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import hashlib
 import importlib
@@ -10,13 +9,13 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from ..instances.fields import specs
 from ..instances.record import Decision, Instance
 from ..models.problem import problem, problems
+from .spelling import parse_spelling, wanted_kind
 from .status import Status
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ class Call:
     def claims(self) -> Claims:
         """What is claimed with these options."""
         for spelling, claims in self.method.variants.items():
-            if _parse(f"_({spelling})")[1].items() <= dict(self.options).items():
+            if parse_spelling(f"_({spelling})")[1].items() <= dict(self.options).items():
                 return claims
         return self.method.claims
 
@@ -220,7 +219,7 @@ def method(
             raise ValueError("only a program may declare a size limit: kernels and heuristics run on every instance")
         entry = Method(chosen_name, problem_name, kind, function, claims, dict(variants or {}), size_limit)
         for spelling in entry.variants:
-            call(problem_name, entry, **_parse(f"_({spelling})")[1])
+            call(problem_name, entry, **parse_spelling(f"_({spelling})")[1])
         menu_ = menu(problem_name) if _is_foreign(function) else _MENUS.setdefault(problem_name, {})
         earlier = menu_.get(entry.name)
         if earlier is not None and not (_is_foreign(earlier.run) and earlier.run.__module__ == function.__module__):
@@ -287,7 +286,7 @@ def call(problem_name: str, spelling: str | Method | Call, **options: Any) -> Ca
     elif isinstance(spelling, Method):
         chosen, given = spelling, {}
     else:
-        name, given = _parse(str(spelling))
+        name, given = parse_spelling(str(spelling))
         known = menu(problem_name)
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -300,38 +299,10 @@ def call(problem_name: str, spelling: str | Method | Call, **options: Any) -> Ca
             valid = ", ".join(chosen.options) or "none"
             raise ValueError(f"method {chosen.name!r} has no option {option!r}; valid: {valid}")
         default = chosen.options[option]
-        kind = _wanted_kind(default, value)
+        kind = wanted_kind(default, value)
         if kind:
             raise ValueError(f"option {option!r} of method {chosen.name!r} must be {kind}, not {value!r}")
     return Call(chosen, given)
-
-
-def _wanted_kind(default: Any, value: Any) -> str:
-    """What a value had to be to replace a default, or nothing where it may; None stands for nothing given."""
-    if isinstance(default, bool):
-        return "" if isinstance(value, bool) else "True or False"
-    if isinstance(default, str):
-        return "" if isinstance(value, str) else "a text"
-    if isinstance(default, Real):
-        kind, words = (Integral, "a whole number") if isinstance(default, Integral) else (Real, "a number")
-        return "" if isinstance(value, kind) and not isinstance(value, bool) else words
-    return ""
-
-
-def _parse(spelling: str) -> tuple[str, dict[str, Any]]:
-    wrong = ValueError(f"cannot read the method {spelling!r}; write name or name(option=value, …)")
-    try:
-        tree = ast.parse(spelling.strip(), mode="eval").body
-        if isinstance(tree, ast.Name):
-            return tree.id, {}
-        if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.args:
-            raise wrong
-        options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in tree.keywords if keyword.arg is not None}
-        if len(options) < len(tree.keywords):
-            raise wrong
-        return tree.func.id, options
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        raise wrong from None
 
 
 def default_calls(problem_name: str) -> list[Call]:

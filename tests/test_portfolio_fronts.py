@@ -170,7 +170,7 @@ def test_offers_are_worth_less_than_promised_where_scenarios_are_few():
     best = cw.solve(many).objective
     assert (table["risk_adjusted_profit"] <= best + 1e-7).all()
     assert table.loc["no_offer", "offers"] == 0
-    assert table.loc["stochastic", "worst_offer"] <= 1.0
+    assert table.loc["stochastic", "failing_offers"] > 0
 
 
 def test_the_same_scenarios_give_back_what_was_promised():
