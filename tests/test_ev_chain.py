@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from commonwatt.instances.errors import InstanceError
-from commonwatt.instances.sources.ev_chain import EvChain, fit_ev_chain, places_of_sessions, stay_survival
+from commonwatt.instances.sources.ev_chain import EvChain, fit_ev_chain, stay_survival
+from commonwatt.instances.sources.ev_sessions import places_of_sessions
 from commonwatt.instances.sources.home_profiles import typical_chain
 
 
