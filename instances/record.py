@@ -222,7 +222,9 @@ class Instance(Record):
 
 
 def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"
+    if count == 1:
+        return noun
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLASSES = {
+    "aggregator.adjustment": ("adjustment", "AdjustmentInstance"),
     "aggregator.firm_offer": ("firm_offer", "FirmOfferInstance"),
     "aggregator.portfolio": ("portfolio", "PortfolioInstance"),
     "allocation": ("allocation", "AllocationInstance"),

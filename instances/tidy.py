@@ -166,7 +166,9 @@ def _places(
         name = axis.replace("+", "_state")
         known = labels.get(axis.removesuffix("+"))
         if known is None:
-            known = np.arange(len(frame)).astype(str).astype(object)
+            # An index set without labels is counted: by its rows, or by its members where there are others beside it.
+            count = len(frame) if len(axes) == 1 else frame[name].nunique()
+            known = np.arange(count).astype(str).astype(object)
         elif axis.endswith("+"):
             known = np.append(known, "end")
         place = _positions(table, name, frame[name], known, axis, faults)

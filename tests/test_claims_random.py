@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from commonwatt.benchmarks.compare import broken_claims
 from commonwatt.instances.record import Instance
+from makers_adjustment import random_adjustment
 from makers_allocation import random_allocation
 from makers_firm_offer import random_firm_offer
 from makers_operator import random_operator
@@ -25,6 +26,7 @@ from makers_tariff import random_tariff
 import commonwatt as cw
 
 RANDOM: dict[str, Callable[[int], Instance]] = {
+    "aggregator.adjustment": random_adjustment,
     "aggregator.firm_offer": random_firm_offer,
     "aggregator.portfolio": some_portfolio,
     "allocation": random_allocation,

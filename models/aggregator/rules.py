@@ -6,6 +6,7 @@ from ...instances.portfolio import PortfolioInstance, tiny_portfolio
 from ..problem import Criterion, Problem, described
 from . import portfolio
 from . import portfolio_criteria as criteria
+from .adjustment import ADJUSTMENT
 from .firm_offer import FIRM_OFFER
 from .portfolio_bound import profit_bound
 
@@ -40,4 +41,4 @@ PORTFOLIO = Problem(
     tiny=tiny_portfolio,
 )
 
-PROBLEMS: tuple[Problem, ...] = (PORTFOLIO, FIRM_OFFER)
+PROBLEMS: tuple[Problem, ...] = (PORTFOLIO, FIRM_OFFER, ADJUSTMENT)

@@ -163,9 +163,13 @@ def voltage_sensitivity(feeder: Feeder, net_load_kw: Any, net_load_kvar: Any = N
     b = -impedance * (1e3 / turned)
     unit = np.eye(len(power))
     left = np.block([[unit - a.real, -a.imag], [-a.imag, unit + a.real]])
-    right = np.concatenate([b.real, b.imag])
+    # What the iteration left to go is one more column: a step of Newton's method with the same matrix.
+    left_to_go = feeder.open_voltage_v - impedance @ np.conj(power / voltage) - voltage
+    right = np.column_stack([np.concatenate([b.real, b.imag]), np.concatenate([left_to_go.real, left_to_go.imag])])
     solved = np.linalg.solve(left, right)
     moved = solved[: len(power)] + 1j * solved[len(power) :]
+    voltage, moved = voltage + moved[:, -1], moved[:, :-1]
+    turned = np.conj(voltage)
     size = (np.conj(voltage)[:, None] * moved).real / np.abs(voltage)[:, None]
     # I = (S/V)*: it changes with the load's own power and with its voltage.
     drawn = np.conj(power / voltage)

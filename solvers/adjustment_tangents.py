@@ -1,0 +1,232 @@
+"""Tangents of limits, collected until a load flow breaks none and none holds back more than its limit does.
+
+Currents and voltages answer changes nearly linearly. Where a limit is convex in changes, a tangent allows too much; one
+more at the point that the linear program proposes makes up for it, and two or three points are enough. Where it is not
+(the current of what is exported, the highest voltage), a tangent holds back what is allowed: if it has a price and its
+limit is not reached, it is replaced by one at the point. Whether what is found in the end is the global optimum is not
+known from here: prices let the rules prove how far it can be from it, and the optimal power flow finds it.
+
+Source: cutting planes as in Kelley, *The cutting-plane method for solving convex programs* (1960), and replaced as in
+successive linear programming where limits are not convex; by exact sensitivities of the load flow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from ..instances.adjustment import AdjustmentInstance
+from ..instances.errors import InfeasibleError
+from ..models.linear_program import LinearProgram
+from .array_programs import solve_arrays
+from .kernels.load_flow import Sensitivity, voltage_sensitivity
+
+AIM = 1e-10
+"""What a limit may be missed by in the end, relative to it; rules allow a hundred times as much."""
+
+ROUNDS = 40
+"""More than any sample needed that settled at all."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """All limits of a feeder's load space, in the order low voltages, high voltages, currents.
+
+    Parameters
+    ----------
+    value : (m,) array, V and A
+        Greatest of what :meth:`of` gives: low voltages count negative.
+    """
+
+    value: np.ndarray
+
+    @classmethod
+    def of_feeder(cls, instance: AdjustmentInstance) -> Limits:
+        """Limits of a feeder."""
+        n = len(instance.load)
+        rating = instance.rating_a[instance.conductors[0][:, 0]]
+        return cls(np.concatenate([np.full(n, -instance.lowest_v), np.full(n, instance.highest_v), rating]))
+
+    def excess(self, state: Sensitivity) -> np.ndarray:
+        """By how much each is broken, negative where it is kept, (m,) relative to the limit."""
+        size = np.abs(state.voltage_v)
+        reached = np.concatenate([-size, size, np.abs(state.current_a)])
+        # Of a conductor without a rating any current is too much.
+        return np.asarray((reached - self.value) / np.maximum(np.abs(self.value), 1e-3))
+
+    def row(self, state: Sensitivity, change_kw: np.ndarray, which: int) -> tuple[np.ndarray, float]:
+        """Tangent of one, as a row (n,) of changes and its greatest value, V or A."""
+        n = len(state.voltage_v)
+        if which < 2 * n:
+            sign = -1.0 if which < n else 1.0
+            reached, by = sign * abs(state.voltage_v[which % n]), sign * state.voltage_v_per_kw[which % n]
+        else:
+            reached, by = abs(state.current_a[which - 2 * n]), state.current_a_per_kw[which - 2 * n]
+        # A change lowers the net load, by which sensitivities are given.
+        return -by, float(self.value[which] - reached - by @ change_kw)
+
+
+@dataclass
+class Tangents:
+    """Rows that were collected for one sample.
+
+    Parameters
+    ----------
+    which : list of int
+        Limit of each.
+    row : list of (n,) arrays
+        How it answers changes, V/kW or A/kW.
+    most : list of float
+        Its greatest value, V or A.
+    """
+
+    which: list[int] = field(default_factory=list)
+    row: list[np.ndarray] = field(default_factory=list)
+    most: list[float] = field(default_factory=list)
+
+    def add(self, limits: Limits, state: Sensitivity, change_kw: np.ndarray, chosen: np.ndarray) -> None:
+        """Add tangents of limits at a point."""
+        for which in map(int, chosen):
+            row, most = limits.row(state, change_kw, which)
+            self.which.append(which)
+            self.row.append(row)
+            self.most.append(most)
+
+    def drop(self, chosen: np.ndarray) -> None:
+        """Take out all tangents of limits."""
+        kept = [k for k, which in enumerate(self.which) if which not in chosen]
+        self.which = [self.which[k] for k in kept]
+        self.row = [self.row[k] for k in kept]
+        self.most = [self.most[k] for k in kept]
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """What came of one sample.
+
+    Parameters
+    ----------
+    change_kw : (n,) array, kW
+        Reduction of each net load; where the sample is short, what comes nearest.
+    short : bool
+        Whether no changes were found that keep all limits.
+    price : (m,) array, currency/h for each V or A
+        Of each limit, as :class:`Limits` orders them.
+    rounds : int
+        Linear programs that were solved.
+    """
+
+    change_kw: np.ndarray
+    short: bool
+    price: np.ndarray
+    rounds: int
+
+
+def adjust_sample(
+    instance: AdjustmentInstance, s: int, limits: Limits, *, begin_kw: np.ndarray | None = None, rounds: int = ROUNDS
+) -> Adjusted:
+    """Collect tangents for one sample until none of its limits is broken.
+
+    Parameters
+    ----------
+    instance : AdjustmentInstance
+        What is given.
+    s : int
+        Position of the sample.
+    limits : Limits
+        Of the feeder.
+    begin_kw : (n,) array, kW, optional
+        Where the first tangents are taken; at no change unless given.
+    rounds : int
+        Greatest number of linear programs.
+
+    Returns
+    -------
+    Adjusted
+
+    Raises
+    ------
+    InfeasibleError
+        If the sample has no flow at the beginning.
+    """
+    net, reactive = instance.net_load_kw[s], instance.net_load_kvar[s]
+    change = np.zeros(len(net)) if begin_kw is None else begin_kw
+    tangents, price = Tangents(), np.zeros(len(limits.value))
+    best: Adjusted | None = None
+    for k in range(rounds + 1):
+        state = voltage_sensitivity(instance, net - change, reactive)
+        excess = limits.excess(state)
+        broken, loose = excess > AIM, (price > 0) & (excess < -AIM)
+        first = begin_kw is not None and k == 0
+        if not broken.any():
+            cost = float(np.abs(change) @ instance.price)
+            if best is None or cost < float(np.abs(best.change_kw) @ instance.price):
+                best = Adjusted(change, False, price, k)
+            if not (loose.any() or first):
+                break
+        if k == rounds:
+            break
+        tangents.drop(np.flatnonzero(loose))
+        # At a given point what is kept there is needed too, or the next program would leave it.
+        tangents.add(limits, state, change, np.flatnonzero(broken | loose | first))
+        try:
+            change, duals = _cheapest(instance, s, tangents)
+        except InfeasibleError:
+            if best is not None:
+                break
+            return Adjusted(_nearest(instance, s, tangents, limits), True, price, k + 1)
+        price = np.zeros(len(price))
+        np.add.at(price, tangents.which, np.maximum(-duals, 0.0))
+    return Adjusted(change, True, price, rounds) if best is None else best
+
+
+def _cheapest(instance: AdjustmentInstance, s: int, tangents: Tangents) -> tuple[np.ndarray, np.ndarray]:
+    """Cheapest changes that keep all tangents, and the duals of these."""
+    n = len(instance.load)
+    rows = np.array(tangents.row)
+    both = np.concatenate([rows, -rows], axis=1)
+    program = _program(
+        np.concatenate([instance.price, instance.price]),
+        np.concatenate([instance.reducible_kw[s], instance.raisable_kw[s]]),
+        both,
+        np.array(tangents.most),
+    )
+    found = solve_arrays(program)
+    assert found is not None  # no time limit was set
+    limited = np.clip(found.point, program.low, program.high)
+    return limited[:n] - limited[n:], found.duals
+
+
+def _nearest(instance: AdjustmentInstance, s: int, tangents: Tangents, limits: Limits) -> np.ndarray:
+    """Changes that break tangents least, relative to their limits and summed up."""
+    n, rows = len(instance.load), np.array(tangents.row)
+    size = np.maximum(np.abs(limits.value[tangents.which]), 1e-3)
+    both = np.concatenate([rows, -rows, -np.diag(size)], axis=1)
+    reach = np.concatenate([instance.reducible_kw[s], instance.raisable_kw[s]])
+    # A trace of cost lets what does not help stay as it is.
+    trace = 1e-9 * np.ones(2 * n)
+    program = _program(
+        np.concatenate([trace, np.ones(len(size))]),
+        np.concatenate([reach, np.full(len(size), np.inf)]),
+        both,
+        np.array(tangents.most),
+    )
+    found = solve_arrays(program)
+    assert found is not None  # no time limit was set
+    limited = np.clip(found.point[: 2 * n], 0.0, reach)
+    return np.asarray(limited[:n] - limited[n:])
+
+
+def _program(cost: np.ndarray, high: np.ndarray, rows: np.ndarray, most: np.ndarray) -> LinearProgram:
+    return LinearProgram(
+        cost=cost,
+        low=np.zeros(len(cost)),
+        high=high,
+        matrix=sparse.csc_array(rows),
+        row_low=np.full(len(most), -np.inf),
+        row_high=most,
+        columns={},
+        rows={},
+    )
