@@ -198,3 +198,29 @@ def congestion_figure(chances: Mapping[str, np.ndarray]) -> Figure:
     axis.set_ylim(0.0, None)
     figure.legend(loc="outside lower center", ncols=1)
     return figure
+
+
+@styled
+def need_figure(quantiles_kw: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """P5 and P95 of total adjustments by half-hour, a band for each case.
+
+    Parameters
+    ----------
+    quantiles_kw : mapping of str to two (H,) arrays, kW
+        By what homes own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axis = new_figure(7.2, 4.0)
+    for k, (name, (low, high)) in enumerate(quantiles_kw.items()):
+        edges = np.arange(len(high) + 1) * 24.0 / len(high)
+        colour, style = COLOURS[k % len(COLOURS)], ("-", (0, (5, 2)), (0, (1, 1)))[k % 3]
+        axis.stairs(high, edges, color=colour, linestyle=style, linewidth=1.6, label=f"{name}: P95")
+        axis.stairs(low, edges, color=colour, linestyle=style, linewidth=0.8, label=f"{name}: P5")
+    axis.set_xlabel("hour of the day")
+    axis.set_ylabel("net load reduced (kW)")
+    axis.set_xlim(12, 24)
+    figure.legend(loc="outside lower center", ncols=len(quantiles_kw))
+    return figure

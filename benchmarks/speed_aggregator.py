@@ -16,15 +16,20 @@ import numpy as np
 
 from ..instances.aggregator import Feeder
 from ..instances.portfolio import PortfolioInstance
+from ..instances.sources.feeder_days import feeder_days
 from ..instances.sources.generated_portfolio import portfolio_of_agents
 from ..instances.sources.home_profiles import typical_chain
+from ..instances.sources.radial_feeder import radial_feeder
 from ..models.aggregator.feeder_flow import sweep
 from ..models.aggregator.portfolio_arrays import assemble_portfolio
 from ..models.aggregator.portfolio_program import Room, build_portfolio
+from ..solvers.adjustment_runs import excesses
+from ..solvers.adjustment_tangents import Limits
 from ..solvers.array_programs import ArraySolution, solve_arrays
 from ..solvers.kernels.availability import firm_capacity
 from ..solvers.kernels.load_flow import power_flow, voltage_sensitivity
 from ..solvers.kernels.newsvendor import newsvendor_offer
+from ..solvers.network_need import network_need
 from .speed import Figure, Task
 
 DRAWS = 200_000
@@ -135,6 +140,27 @@ def sensitivity_task(loads: int) -> Task:
         {"one linear solve": lambda: voltage_sensitivity(feeder, power).voltage_v_per_kw, "a flow for each": perturbed},
         kernels=("one linear solve",),
         answers=lambda found: np.asarray(found).ravel(),
+        memory=False,
+    )
+
+
+def adjusting_task(homes: int, days: int) -> Task:
+    """Load flows of many days, each sample that breaks a limit adjusted, beside the load flows alone."""
+    feeder = radial_feeder(homes, seed=1, source_pu=1.04, trunk_mm2=95, metres_between=(10.0, 30.0))
+    drawn = feeder_days(feeder, days, seed=2, heat_pump=1.0)
+    nothing, limits = np.zeros_like(drawn.net_load_kw), Limits.of_feeder(drawn)
+    calls: dict[str, Any] = {
+        "flows and adjustments": lambda: network_need(drawn),
+        "flows alone": lambda: excesses(drawn, nothing, limits),
+    }
+    return Task(
+        "adjustments of many days",
+        f"{days} days, {48 * days} half-hours, {homes} homes",
+        calls,
+        figures=(Figure("flows and adjustments", "", 60.0),),
+        repetitions=3,
+        kernels=("flows and adjustments",),
+        notes={"flows and adjustments": lambda found: f"{int(found.changed.sum())} half-hours adjusted"},
         memory=False,
     )
 
@@ -256,6 +282,7 @@ def tasks(quick: bool = False) -> Iterator[Task]:
     if real is not None:
         yield flow_task(real, 20_000, 200, wanted=True)
     yield sensitivity_task(5 if quick else 55)
+    yield adjusting_task(5, 1) if quick else adjusting_task(55, 90)
     yield vehicles_task(100, 10) if quick else vehicles_task(100_000, 96)
     for chargers in (10,) if quick else (55, 1_000):
         yield firm_task(chargers)

@@ -22,12 +22,12 @@ from .report import Picture, Section
 from .suite_sections import compare_shipped, comparison_section, overview_section, written_table
 from .suites import say
 from .suites_aggregator_agents import (
-    congestion_section,
     densities_section,
     firm_section,
     fleet_section,
     stereotypes_section,
 )
+from .suites_aggregator_network import asked_section, congestion_section, need_section
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,7 +71,10 @@ def aggregator_suite(out: Path, workers: int, console: Console) -> list[Section]
         sections.append(overview_section(out, found, compared, drawn, SEEDS))
         for one in shipped:
             sections.append(comparison_section(out, one, compared[one.meta.name], seeds=SEEDS))
-    for make in (densities_section, fleet_section, stereotypes_section, firm_section, congestion_section):
+    for make in (densities_section, fleet_section, stereotypes_section, firm_section):
+        sections.append(make(out))
+    say(console, "aggregator: what the feeder needs on 90 winter days")
+    for make in (congestion_section, need_section, asked_section):
         sections.append(make(out))
     say(console, "aggregator: what knowing more is worth")
     sections.append(information_section(out))

@@ -1,4 +1,4 @@
-"""Sections on an aggregator's agents: densities, vehicles, stereotypes, what is there for sure, what a feeder bears."""
+"""Sections on an aggregator's agents: densities, vehicles, stereotypes, what is there for sure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import pandas as pd
 from ..instances.sources.ev_chain import fit_ev_chain, stay_survival
 from ..instances.sources.ev_fleet import charging_on_arrival_kw
 from ..instances.sources.home_profiles import DAY, AgentModel, base_load_kw, heat_pump_kw, pv_kw, typical_chain
-from ..instances.sources.radial_feeder import radial_feeder
 from ..instances.stereotypes import stereotypes
-from ..solvers.congestion import congestion
 from ..solvers.kernels import firm_capacity, firm_capacity_mixture
 from .figures import save_figure
-from .figures_aggregator import congestion_figure, densities_figure, fleet_figure, stereotypes_figure
+from .figures_aggregator import densities_figure, fleet_figure, stereotypes_figure
 from .report import Picture, Section
 from .suite_sections import written_table
 
@@ -25,12 +23,6 @@ HOMES, DAYS, SEED = 60, 90, 2
 """Readings of so many homes on so many winter weekdays."""
 
 VEHICLES, RATING_KW = 140, 7.2
-
-CONNECTIONS = 55
-"""Of the feeder, as many as the IEEE European one has."""
-
-PENETRATIONS = ((0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (1.0, 0.0, 0.0), (1.0, 0.3, 0.0), (1.0, 0.3, 1.0))
-"""Shares of homes with vehicles, heat pumps and panels."""
 
 
 def densities_section(out: Path) -> Section:
@@ -176,59 +168,3 @@ def firm_section(out: Path) -> Section:
     )
     firm = written_table(out, "aggregator-firm", table, "What is there for sure", note)
     return Section("Aggregator: what is there for sure", "", [firm], [], COMMAND)
-
-
-def congestion_section(out: Path) -> Section:
-    """How often a feeder is out of its limits on winter days, by what homes own, if nobody adjusts anything.
-
-    Parameters
-    ----------
-    out : path
-        Folder of results.
-
-    Returns
-    -------
-    Section
-    """
-    feeder, model = radial_feeder(CONNECTIONS, seed=1, trunk_mm2=95, metres_between=(10.0, 30.0)), AgentModel()
-    shape = CONNECTIONS, DAYS, DAY, SEED, SEED, model
-    base, heat, sun = base_load_kw(*shape), heat_pump_kw(*shape), pv_kw(*shape)
-    places = typical_chain().simulate(CONNECTIONS * DAYS, 2 * DAY, np.random.default_rng(SEED))
-    drawn = charging_on_arrival_kw(places, np.random.default_rng(SEED + 1))[DAY:]
-    charging = drawn.reshape(DAY, DAYS, CONNECTIONS).transpose(1, 0, 2)
-    # Who owns something by a penetration owns it by any higher one too.
-    turn = np.stack([np.random.default_rng((SEED, k)).permutation(CONNECTIONS) for k in range(3)])
-    rows, chances = [], {}
-    for shares in PENETRATIONS:
-        vehicle, pump, panel = (turn[k] < round(share * CONNECTIONS) for k, share in enumerate(shares))
-        net = base + charging * vehicle + heat * pump - sun * panel
-        found = congestion(feeder, net.reshape(-1, CONNECTIONS))
-        by_half_hour = found.any.reshape(DAYS, DAY).mean(axis=0)
-        name = f"{shares[0]:.0%} vehicles, {shares[1]:.0%} heat pumps, {shares[2]:.0%} panels"
-        chances[name] = by_half_hour
-        rows.append(
-            {
-                "homes with": name,
-                "out of limits": found.any.mean(),
-                "current": found.hot.mean(),
-                "voltage low": found.low.mean(),
-                "voltage high": found.high.mean(),
-                "worst half-hour": int(by_half_hour.argmax()),
-                "there": by_half_hour.max(),
-                "lowest (V)": found.lowest_v.min(),
-                "greatest loading": found.loading.max(),
-                "certified": found.certified.mean(),
-            }
-        )
-    table = pd.DataFrame(rows)
-    note = (
-        f"{DAYS} winter weekdays by half-hours, {CONNECTIONS} homes on a generated feeder with mains of 95 mm², "
-        "vehicles charging at home as soon as they are there; shares of half-hours, and in the worst half-hour of the "
-        "day. certified: share whose voltages are proved to be the only ones. Ratings of cables are assumptions."
-    )
-    broken = written_table(out, "aggregator-congestion", table, "How often a feeder is out of its limits", note)
-    picture = Picture(
-        "Chance that the feeder is out of its limits, by half-hour of a winter weekday",
-        save_figure(congestion_figure(chances), out / "figures", "aggregator-congestion")[0],
-    )
-    return Section("Aggregator: how often the feeder is out of its limits", "", [broken], [picture], COMMAND)

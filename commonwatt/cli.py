@@ -14,7 +14,7 @@ import typer
 
 from commonwatt.benchmarks.registry import DEFAULT_SUITES, SUITES
 from commonwatt.cli_generate import generate
-from commonwatt.cli_generate_aggregator import generate_firm_offer, generate_portfolio
+from commonwatt.cli_generate_aggregator import generate_adjustment, generate_firm_offer, generate_portfolio
 from commonwatt.cli_options import InstanceArgument, JsonOption, OutOption, SeedOption
 from commonwatt.cli_output import print_entries, print_frame, print_json
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 generate.command("portfolio")(generate_portfolio)
 generate.command("firm-offer")(generate_firm_offer)
+generate.command("adjustment")(generate_adjustment)
 app.add_typer(generate, name="generate")
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130

@@ -1,4 +1,4 @@
-"""The commands ``commonwatt generate portfolio`` and ``commonwatt generate firm-offer``."""
+"""The commands ``commonwatt generate portfolio``, ``… firm-offer`` and ``… adjustment``."""
 
 from __future__ import annotations
 
@@ -91,3 +91,58 @@ def generate_firm_offer(
     cw.save(made, out)
     typer.echo(f"{made!r} written to {out}")
     typer.echo(made.meta.description or made.meta.title)
+
+
+def generate_adjustment(
+    out: Annotated[Path, typer.Option(help="Folder to write the instance to.")],
+    homes: Annotated[int, typer.Option(help="Number of homes on a generated feeder.")] = 55,
+    opendss: Annotated[Path | None, typer.Option(help="A feeder's OpenDSS file instead (extra network).")] = None,
+    rating: Annotated[list[str] | None, typer.Option(help="Rating by line code of that file: 4c_70=190 (A).")] = None,
+    days: Annotated[int, typer.Option(help="Winter days.")] = 1,
+    begin: Annotated[float, typer.Option("--from", help="Hour at which each day's part begins.")] = 0.0,
+    end: Annotated[float, typer.Option("--to", help="Hour at which it ends.")] = 24.0,
+    seed: SeedOption = 0,
+    nature: Annotated[int | None, typer.Option(help="Seed of what comes, if other days are to be met.")] = None,
+    pv: Annotated[float, typer.Option(help="Share of homes with panels.")] = 1.0,
+    heat_pump: Annotated[float, typer.Option(help="Share of homes with a heat pump.")] = 0.3,
+    vehicle: Annotated[float, typer.Option(help="Share of homes with an electric vehicle.")] = 1.0,
+    trunk_mm2: Annotated[int, typer.Option(help="Mains of the generated feeder: 300, 185 or 95 mm².")] = 95,
+    source_pu: Annotated[float, typer.Option(help="Voltage of its source, in parts of 230 V.")] = 1.04,
+) -> None:
+    """Make winter days of homes on a feeder, whose loads have to be adjusted where it is too weak."""
+    import commonwatt as cw
+    from commonwatt.instances.sources.feeder_days import feeder_days
+
+    if opendss is None:
+        from commonwatt.instances.sources.radial_feeder import radial_feeder
+
+        feeder = radial_feeder(homes, seed=seed, source_pu=source_pu, trunk_mm2=trunk_mm2)
+    else:
+        from commonwatt.instances.sources.opendss import feeder_from_opendss
+
+        feeder = feeder_from_opendss(opendss, rating_a=dict(_rating(one) for one in rating or ()))
+    made = feeder_days(
+        feeder,
+        days,
+        seed=seed,
+        nature=nature,
+        pv=pv,
+        heat_pump=heat_pump,
+        vehicle=vehicle,
+        hours=(begin, end),
+        name=out.name,
+    )
+    cw.save(made, out)
+    typer.echo(f"{made!r} written to {out}")
+    typer.echo(made.meta.description)
+
+
+def _rating(text: str) -> tuple[str, float]:
+    """A line code and its rating, of a text such as ``4c_70=190``."""
+    code, _, ampere = text.partition("=")
+    try:
+        return code.strip().lower(), float(ampere)
+    except ValueError:
+        raise ValueError(
+            f"--rating {text!r} cannot be read; give a line code and its rating in A, as 4c_70=190"
+        ) from None

@@ -6,6 +6,8 @@ be done, scenario by scenario. Source: Postnikov et al.; rules are those of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..instances.portfolio import PortfolioInstance
 from .method import Answer, Claims, method
 
@@ -111,11 +113,17 @@ def by_price(instance: PortfolioInstance, *, time_limit_s: float | None = None) 
 
 
 @method("aggregator.portfolio")
-def firm_reserve(instance: PortfolioInstance, *, confidence: float = 0.95, time_limit_s: float | None = None) -> Answer:
-    """Charge by rule, offer the mean export, and as reserve what is there with a confidence in each interval."""
+def firm_reserve(
+    instance: PortfolioInstance,
+    *,
+    confidence: float = 0.95,
+    network_need_kw: Sequence[float] | float | None = None,
+    time_limit_s: float | None = None,
+) -> Answer:
+    """Charge by rule, offer the mean export, and as reserve what is surely there, less what the network needs of it."""
     from .heuristics.portfolio import run_firm_reserve
 
-    return run_firm_reserve(instance, confidence, time_limit_s=time_limit_s)
+    return run_firm_reserve(instance, confidence, network_need_kw, time_limit_s=time_limit_s)
 
 
 @method("aggregator.portfolio")

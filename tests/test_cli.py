@@ -262,6 +262,42 @@ def test_generate_for_an_aggregator(run: Run, tmp_path: Path) -> None:
     assert "vehicles is 0" in err
 
 
+def test_generate_days_of_a_feeder(run: Run, tmp_path: Path) -> None:
+    drawn, read = tmp_path / "drawn", tmp_path / "read"
+    arguments = ["--from", 17, "--to", 19, "--days", 2, "--pv", 0.5, "--seed", 3]
+    code, out, err = run("generate", "adjustment", "--out", drawn, "--homes", 6, *arguments)
+    assert (code, err) == (0, "")
+    assert "2 winter days by half-hours, 6 homes, 3 with pv" in out
+    assert cw.load(drawn).net_load_kw.shape == (8, 6)
+    master = write_dss(tmp_path)
+    code, out, err = run(
+        "generate", "adjustment", "--out", read, "--opendss", master, "--rating", "cable=35", *arguments
+    )
+    assert (code, err) == (0, "")
+    assert (cw.load(read).rating_a == 35.0).all()
+    code, out, err = run("generate", "adjustment", "--out", tmp_path / "no", "--opendss", master, "--rating", "35")
+    assert code == 2
+    assert "--rating '35' cannot be read; give a line code and its rating" in err
+    code, out, err = run("generate", "adjustment", "--out", tmp_path / "no", "--homes", 3, "--trunk-mm2", 70)
+    assert code == 2
+    assert "trunk_mm2 is 70; choose one of 300, 185, 95" in err
+
+
+def write_dss(folder: Path) -> Path:
+    """A feeder of one cable and two homes for OpenDSS."""
+    master = folder / "Master.dss"
+    master.write_text(
+        "clear\nset defaultbasefrequency=50\n"
+        "new circuit.small basekv=11 pu=1.02 phases=3 mvasc3=60 mvasc1=60\n"
+        "new transformer.t buses=[sourcebus low] conns=[delta wye] kvs=[11 0.4] kvas=[100 100] xhl=4 %rs=[0.5 0.5]\n"
+        "new linecode.cable nphases=3 r1=0.3 x1=0.07 r0=1.2 x0=0.1 c1=0 c0=0 units=km\n"
+        "new line.one bus1=low bus2=end linecode=cable length=0.2 units=km phases=3\n"
+        "new load.a bus1=end.1 phases=1 kv=0.23 kw=1 kvar=0\nnew load.b bus1=end.2 phases=1 kv=0.23 kw=1 kvar=0\n"
+        "set voltagebases=[11 0.4]\ncalcvoltagebases\n"
+    )
+    return master
+
+
 # Bad input
 
 

@@ -248,6 +248,31 @@ def test_a_generated_portfolio_is_solved_and_every_rule_is_kept():
         assert other.objective <= solution.objective + 1e-9
 
 
+def test_what_the_network_needs_is_kept_back_from_the_firm_reserve():
+    street = portfolio_of_agents(6, 3, seed=5, vehicle=0.7, battery=0.5)
+    plain, same, less = (
+        cw.solve(street, method="firm_reserve", network_need_kw=need).decision for need in (None, 0.0, 1.5)
+    )
+    np.testing.assert_allclose(same.up_reserve_kw, plain.up_reserve_kw)
+    # Where more than the market takes is there, a part of it may be kept back without a loss.
+    free = plain.up_reserve_kw < street.reserve_limit_kw - 1e-9
+    assert free.any()
+    np.testing.assert_allclose(less.up_reserve_kw[free], np.maximum(plain.up_reserve_kw - 1.5, 0.0)[free], atol=1e-9)
+    assert (less.up_reserve_kw <= plain.up_reserve_kw + 1e-9).all()
+    np.testing.assert_allclose(less.down_reserve_kw, plain.down_reserve_kw)
+    # A need in one half-hour counts in its block of four hours, and in no other.
+    one = np.zeros(96)
+    one[36] = 1e3
+    evening = cw.solve(street, method="firm_reserve", network_need_kw=tuple(one)).decision
+    assert not evening.up_reserve_kw[32:40].any()
+    np.testing.assert_allclose(
+        np.delete(evening.up_reserve_kw, range(32, 40)), np.delete(plain.up_reserve_kw, range(32, 40))
+    )
+    for wrong in (-1.0, (1.0, 2.0)):
+        with pytest.raises(cw.NotApplicable, match="give a number of at least 0, or one for each of the 96 intervals"):
+            cw.solve(street, method="firm_reserve", network_need_kw=wrong)
+
+
 def test_more_batteries_are_worth_more():
     few, many = (portfolio_of_agents(6, 2, seed=6, vehicle=0.0, battery=share) for share in (0.0, 1.0))
     assert isinstance(many, PortfolioInstance)

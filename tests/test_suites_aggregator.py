@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from commonwatt.benchmarks import speed, speed_aggregator, suites_aggregator_agents
+from commonwatt.benchmarks import speed, speed_aggregator, suites_aggregator_agents, suites_aggregator_network
 from commonwatt.benchmarks.registry import SUITES
 from commonwatt.instances.sources.ev_fleet import charging_on_arrival_kw
 from commonwatt.instances.sources.home_profiles import typical_chain
@@ -29,10 +29,13 @@ def test_speed_is_measured_and_ways_agree():
         ("stereotypes_section", 1, 1),
         ("firm_section", 0, 1),
         ("congestion_section", 1, 1),
+        ("need_section", 1, 3),
+        ("asked_section", 0, 1),
     ],
 )
-def test_sections_on_agents(tmp_path, make, figures, tables):
-    section = getattr(suites_aggregator_agents, make)(tmp_path)
+def test_sections_on_agents_and_their_feeder(tmp_path, make, figures, tables):
+    module = suites_aggregator_agents if hasattr(suites_aggregator_agents, make) else suites_aggregator_network
+    section = getattr(module, make)(tmp_path)
     assert len(section.figures) == figures
     assert len(section.tables) == tables
     for picture in section.figures:

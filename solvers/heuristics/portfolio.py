@@ -100,21 +100,37 @@ def _mean_export(instance: PortfolioInstance, ruled: PortfolioDecision) -> Offer
     return Offers(mean, nothing.up_reserve_kw, nothing.down_reserve_kw)
 
 
-def run_firm_reserve(instance: PortfolioInstance, confidence: float, *, time_limit_s: float | None = None) -> Answer:
+def run_firm_reserve(
+    instance: PortfolioInstance,
+    confidence: float,
+    network_need_kw: Any = None,
+    *,
+    time_limit_s: float | None = None,
+) -> Answer:
     """The mean export, and as reserve what is there with a confidence in each interval of the block.
+
+    What the network needs of it is kept back from the reserve to deliver more.
 
     Raises
     ------
     NotApplicable
-        For a confidence outside (0, 1).
+        For a confidence outside (0, 1), or a need that is no number at least 0 for each interval, nor one for all.
     """
     if not 0 < confidence < 1:
         raise NotApplicable(f"confidence must lie between 0 and 1, not {confidence:g}")
+    intervals = len(instance.interval)
+    need = np.asarray(0.0 if network_need_kw is None else network_need_kw, float)
+    if need.shape not in ((), (intervals,)) or not (np.isfinite(need) & (need >= 0)).all():
+        raise NotApplicable(
+            f"network_need_kw has the shape {need.shape}; give a number of at least 0, or one for each of the "
+            f"{intervals} intervals"
+        )
     ruled = charged_by_rule(instance)
-    firm = [
-        by_block(instance, instance.reserve_block_h, quantiles(room, instance.chance, 1.0 - confidence), np.min)
-        for room in room_kw(ruled)
-    ]
+    up, down = room_kw(ruled)
+    firm = []
+    for room, kept in ((up, need), (down, 0.0)):
+        sure = np.maximum(quantiles(room, instance.chance, 1.0 - confidence) - kept, 0.0)
+        firm.append(by_block(instance, instance.reserve_block_h, sure, np.min))
     ahead = _mean_export(instance, ruled).day_ahead_kw
     return Answer(with_recourse(instance, Offers(ahead, firm[0], firm[1]), time_limit_s))
 
