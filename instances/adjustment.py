@@ -6,10 +6,11 @@ statement ours.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -61,6 +62,24 @@ class AdjustmentInstance(Feeder, Instance):
         yield from super().faults()
         if self.dt_h <= 0:
             yield Fault("settings", "dt_h", "", f"{self.dt_h:g}", "must be positive")
+
+    @classmethod
+    def of_feeder(cls, feeder: Feeder, **given: Any) -> AdjustmentInstance:
+        """Put samples on a feeder.
+
+        Parameters
+        ----------
+        feeder : Feeder
+            Generated or read.
+        **given
+            The other fields, such as ``net_load_kw``.
+
+        Returns
+        -------
+        AdjustmentInstance
+        """
+        own = {one.name: getattr(feeder, one.name) for one in dataclasses.fields(Feeder)}
+        return cls(**(own | given))
 
     @cached_property
     def size_kw(self) -> float:

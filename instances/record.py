@@ -216,8 +216,9 @@ class Instance(Record):
 
     @property
     def size(self) -> str:
-        """Lengths of the index sets in words; those without members go unmentioned."""
-        counted = {axis: size for axis, size in self.sizes.items() if size and not axis.endswith("+")}
+        """Lengths of the index sets in words; those without labels or members go unmentioned."""
+        named = {name for name, spec in specs(type(self)).items() if spec.kind == "labels"}
+        counted = {axis: size for axis, size in self.sizes.items() if size and axis in named}
         return ", ".join(f"{size} {_plural(axis, size)}" for axis, size in counted.items())
 
 

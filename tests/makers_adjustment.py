@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from commonwatt.instances.adjustment import AdjustmentInstance
-from commonwatt.instances.aggregator import Feeder
 from commonwatt.instances.sources.radial_feeder import radial_feeder
-
-
-def fields_of(feeder: Feeder) -> dict[str, object]:
-    """What a feeder is made of, to make an instance around it."""
-    return {one.name: getattr(feeder, one.name) for one in dataclasses.fields(Feeder)}
 
 
 def random_adjustment(seed: int, **changes) -> AdjustmentInstance:
@@ -26,7 +18,6 @@ def random_adjustment(seed: int, **changes) -> AdjustmentInstance:
     way = rng.choice([1.0, 1.0, -1.0], (samples, 1)) if seed % 3 else rng.choice([1.0, -1.0], shape)
     net = np.round(way * rng.gamma(2.0, 4.0, shape), 2)
     given = {
-        **fields_of(feeder),
         "net_load_kw": net,
         "net_load_kvar": rng.normal(0.0, 0.3, shape) if seed % 2 else None,
         "reducible_kw": np.maximum(net, 0.0) + rng.choice([0.0, 1.0], shape),
@@ -34,4 +25,4 @@ def random_adjustment(seed: int, **changes) -> AdjustmentInstance:
         "price": rng.choice([0.1, 0.1, 0.2, 1.0] if seed % 5 else [0.0, 0.1], homes),
         "rating_a": feeder.rating_a * float(rng.choice([1.0, 0.4])),
     }
-    return AdjustmentInstance(**(given | changes))
+    return AdjustmentInstance.of_feeder(feeder, **(given | changes))

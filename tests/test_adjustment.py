@@ -37,7 +37,7 @@ from commonwatt.solvers.kernels.load_flow import voltage_sensitivity
 from commonwatt.solvers.network_need import NetworkNeed, network_need
 from hypothesis import given
 from hypothesis import strategies as st
-from makers_adjustment import fields_of, random_adjustment
+from makers_adjustment import random_adjustment
 
 import commonwatt as cw
 
@@ -463,7 +463,7 @@ def test_matrices_between_phases_are_read_as_they_were_written(tmp_path):
 
 def test_an_instance_is_its_feeder():
     feeder = radial_feeder(5, seed=3)
-    instance = AdjustmentInstance(**fields_of(feeder), net_load_kw=np.ones((1, 5)))
+    instance = AdjustmentInstance.of_feeder(feeder, net_load_kw=np.ones((1, 5)))
     np.testing.assert_array_equal(instance.impedance_ohm, feeder.impedance_ohm)
     with pytest.raises(cw.InstanceError, match="dt_h"):
         instance.replace(dt_h=0.0)
