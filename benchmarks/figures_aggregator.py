@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ..instances.sources.kde import PowerDensity
 from ..instances.stereotypes import Stereotypes
 from ..models.aggregator.portfolio import PortfolioDecision
+from ..solvers.congestion import Congestion
 from .figures import COLOURS, label, new_figure, styled
 
 
@@ -201,26 +202,60 @@ def congestion_figure(chances: Mapping[str, np.ndarray]) -> Figure:
 
 
 @styled
-def need_figure(quantiles_kw: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """P5 and P95 of total adjustments by half-hour, a band for each case.
+def need_figure(quantiles_kw: Mapping[str, np.ndarray]) -> Figure:
+    """Total adjustments by half-hour: a band from P5 to P95 and the median for each case.
 
     Parameters
     ----------
-    quantiles_kw : mapping of str to two (H,) arrays, kW
-        By what homes own.
+    quantiles_kw : mapping of str to (3, H) array, kW
+        P5, P50 and P95 by what homes own.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     figure, axis = new_figure(7.2, 4.0)
-    for k, (name, (low, high)) in enumerate(quantiles_kw.items()):
+    for k, (name, (low, middle, high)) in enumerate(quantiles_kw.items()):
         edges = np.arange(len(high) + 1) * 24.0 / len(high)
         colour, style = COLOURS[k % len(COLOURS)], ("-", (0, (5, 2)), (0, (1, 1)))[k % 3]
-        axis.stairs(high, edges, color=colour, linestyle=style, linewidth=1.6, label=f"{name}: P95")
-        axis.stairs(low, edges, color=colour, linestyle=style, linewidth=0.8, label=f"{name}: P5")
+        axis.stairs(high, edges, baseline=low, color=colour, fill=True, alpha=0.12)
+        axis.stairs(high, edges, color=colour, linestyle=style, linewidth=1.8, label=f"{name}: P95")
+        axis.stairs(middle, edges, color=colour, linestyle=style, linewidth=0.9, label=f"{name}: P50")
     axis.set_xlabel("hour of the day")
     axis.set_ylabel("net load reduced (kW)")
     axis.set_xlim(12, 24)
+    axis.set_ylim(min(0.0, *(float(low.min()) for low, _, _ in quantiles_kw.values())), None)
     figure.legend(loc="outside lower center", ncols=len(quantiles_kw))
+    return figure
+
+
+@styled
+def before_after_figure(before: Congestion, after: Congestion, lowest_v: float) -> Figure:
+    """Lowest voltages and greatest loadings of samples, before adjustments and after them.
+
+    Parameters
+    ----------
+    before, after : Congestion
+        Of the same samples.
+    lowest_v : float, V
+        Limit of voltages.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (left, right) = new_figure(9.6, 3.8, columns=2)
+    for axis, name, title, limit in (
+        (left, "lowest_v", "lowest voltage (V)", lowest_v),
+        (right, "loading", "greatest current in parts of its rating", 1.0),
+    ):
+        for k, (text, found) in enumerate((("before", before), ("after", after))):
+            values = np.sort(getattr(found, name))
+            share = 100.0 * (np.arange(len(values)) + 0.5) / len(values)
+            axis.plot(share, values, color=COLOURS[k], linestyle=("-", (0, (5, 2)))[k], linewidth=1.8, label=text)
+        axis.axhline(limit, color="0.4", linewidth=0.9, linestyle=(0, (1, 1)), label="limit")
+        axis.set_xlabel("half-hours (%), sorted")
+        axis.set_ylabel(title)
+        axis.set_xlim(0, 100)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

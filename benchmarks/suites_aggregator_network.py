@@ -19,7 +19,7 @@ from ..solvers.congestion import congestion
 from ..solvers.network_need import network_need
 from ..solvers.solve import solve
 from .figures import save_figure
-from .figures_aggregator import congestion_figure, need_figure
+from .figures_aggregator import before_after_figure, congestion_figure, need_figure
 from .report import Picture, Section
 from .suite_sections import written_table
 
@@ -116,10 +116,9 @@ def need_section(out: Path) -> Section:
     for share in PUMPS:
         days = feeder_days(network(), DAYS, seed=SEED, heat_pump=share)
         need = network_need(days)
-        low, middle, high = need.quantiles([0.05, 0.5, 0.95])
+        lines[f"{share:.0%} heat pumps"] = low, middle, high = need.quantiles([0.05, 0.5, 0.95])
         can = days.reducible_kw.sum(axis=1).reshape(DAYS, DAY)
         firm = np.quantile(can, 0.05, axis=0)
-        lines[f"{share:.0%} heat pumps"] = (low, high)
         frame = pd.DataFrame(
             {
                 "half-hour": np.arange(DAY),
@@ -148,7 +147,8 @@ def need_section(out: Path) -> Section:
         "hardly any need by day, and one that rises within two hours where vehicles come home and heat pumps run."
     )
     picture = Picture(
-        "Total adjustments by half-hour, P5 and P95 of 90 winter days: a counterpart of the paper's Figure 3",
+        f"Total adjustments by half-hour, of {DAYS} winter days, shaded from P5 to P95: a counterpart of the paper's "
+        "Figure 3",
         save_figure(need_figure(lines), out / "figures", "aggregator-need")[0],
     )
     return Section("Aggregator: what the feeder needs", text, tables, [picture], COMMAND)
@@ -209,7 +209,16 @@ def asked_section(out: Path) -> Section:
         "that a method can mend. limits broken: half-hours in which the load flow finds one afterwards."
     )
     asked = written_table(out, "aggregator-asked", table, "Whom to ask, and what it costs", note)
-    return Section("Aggregator: whom to ask to adjust", "", [asked], [], COMMAND)
+    mended = np.flatnonzero((found.rounds > 0) & ~found.short)
+    before, after = (
+        congestion(days, days.net_load_kw[mended] - change[mended]) for change in (0 * found.change_kw, found.change_kw)
+    )
+    picture = Picture(
+        f"Lowest voltage and greatest loading of {len(mended)} half-hours that break a limit, before adjustments by "
+        "tangents and after them",
+        save_figure(before_after_figure(before, after, days.lowest_v), out / "figures", "aggregator-before-after")[0],
+    )
+    return Section("Aggregator: whom to ask to adjust", "", [asked], [picture], COMMAND)
 
 
 def _only(price: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ def test_speed_is_measured_and_ways_agree():
         ("firm_section", 0, 1),
         ("congestion_section", 1, 1),
         ("need_section", 1, 3),
-        ("asked_section", 0, 1),
+        ("asked_section", 1, 1),
     ],
 )
 def test_sections_on_agents_and_their_feeder(tmp_path, make, figures, tables):
