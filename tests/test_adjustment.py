@@ -38,6 +38,7 @@ from commonwatt.solvers.network_need import NetworkNeed, network_need
 from hypothesis import given
 from hypothesis import strategies as st
 from makers_adjustment import random_adjustment
+from makers_feeder import opendss_of, opendss_voltages
 
 import commonwatt as cw
 
@@ -225,6 +226,31 @@ def test_orders_cost_what_they_forgo(street: AdjustmentInstance):
     assert costs["tangents"] * (1 - 1e-7) <= costs["effect_per_price"] <= 1.001 * costs["tangents"]
     assert 1.05 * costs["tangents"] < costs["effect"]
     assert 1.05 * costs["tangents"] < costs["same_share"]
+
+
+def test_another_load_flow_finds_all_limits_kept_and_some_reached():
+    """OpenDSS with the same network, before adjustments and after them: what was broken, and that nothing is."""
+    feeder = radial_feeder(24, seed=2, trunk_mm2=95, metres_between=(30.0, 70.0))
+    feeder = feeder.replace(rating_a=0.6 * feeder.rating_a)
+    days = feeder_days(feeder, 4, seed=1, heat_pump=1.0, hours=(16, 21))
+    found = adjusted(days)
+    chosen = np.flatnonzero((found.rounds > 0) & ~found.short)
+    assert len(chosen) > 10
+    engine = opendss_of(feeder)
+    names = [f"h{i}" for i in range(24)]
+    for s in chosen:
+        for change, kept in ((np.zeros(24), False), (found.change_kw[s], True)):
+            voltage = opendss_voltages(engine, names, days.net_load_kw[s] - change, np.zeros(24))
+            current = np.empty((len(feeder.line), 3))
+            for k in range(len(feeder.line)):
+                engine.Circuit.SetActiveElement(f"line.l{k}")
+                current[k] = engine.CktElement.CurrentsMagAng()[0:6:2]
+            size, loading = np.abs(voltage), current / feeder.rating_a[:, None]
+            worst = max(216.2 / size.min(), size.max() / 253.0, loading.max())
+            if kept:
+                assert worst == pytest.approx(1.0, abs=3e-6)
+            else:
+                assert worst > 1.0 + 1e-6
 
 
 # --- the bound
