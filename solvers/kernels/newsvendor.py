@@ -59,13 +59,18 @@ def newsvendor_offer(
     samples, chance = _checked(samples_kwh, price, long_price, short_price, risk_weight, tail, probability)
     if long_price < 0 < short_price and risk_weight > 0:
         return _by_tangents(samples, chance, price, long_price, short_price, risk_weight, tail)
-    order = np.argsort(samples, kind="stable")
-    worst = order if short_price > 0 or long_price > 0 else order[::-1]
-    weight = _weights(worst, chance, risk_weight, tail)[order]
+    if probability is None:
+        # Samples of one chance need no names: sorting them is quicker than finding their order.
+        samples = np.sort(samples)
+    else:
+        order = np.argsort(samples, kind="stable")
+        samples, chance = samples[order], chance[order]
+    worst_first = slice(None) if short_price > 0 or long_price > 0 else slice(None, None, -1)
+    weight = _weights(worst_first, chance, risk_weight, tail)
     share = (price - long_price) / (short_price - long_price)
     # The least sample up to which the weight reaches the share, but for the last digits of a sum.
     at = int(np.searchsorted(np.cumsum(weight), share - 1e-12))
-    return float(samples[order[min(at, len(order) - 1)]])
+    return float(samples[min(at, len(samples) - 1)])
 
 
 def newsvendor_block_offer(samples_kw: Any, price: Any, long_price: Any, short_price: Any, probability: Any) -> float:
@@ -149,7 +154,7 @@ def _checked(
     return samples, chance
 
 
-def _weights(worst_first: np.ndarray, chance: np.ndarray, risk_weight: float, tail: float) -> np.ndarray:
+def _weights(worst_first: np.ndarray | slice, chance: np.ndarray, risk_weight: float, tail: float) -> np.ndarray:
     """What each sample counts, (S,), where the worst come first in the given order."""
     before = np.cumsum(chance[worst_first]) - chance[worst_first]
     tail_weight = np.empty_like(chance)
