@@ -16,7 +16,7 @@ import numpy as np
 
 from .aggregator import PHASES, Feeder
 from .errors import Fault
-from .fields import Array, array, choice, labels, readonly, scalar
+from .fields import Array, array, choice, labels, scalar
 from .record import Instance, Meta
 from .scheduling import CURRENCIES
 
@@ -86,12 +86,6 @@ class AdjustmentInstance(Feeder, Instance):
         """What is drawn, sent and could be changed at most, kW; what powers are judged relative to."""
         powers = (np.abs(self.net_load_kw), self.reducible_kw, self.raisable_kw)
         return max(float(one.max(initial=0.0)) for one in powers) or 1.0
-
-    @cached_property
-    def conductor_feeds(self) -> np.ndarray:
-        """Whether each load is fed through each conductor, (L, 3, n) of bool."""
-        on_phase = self.load_phase == np.arange(PHASES)[:, None]
-        return readonly(self.behind[:, None, :] & on_phase)
 
 
 def tiny_adjustment() -> AdjustmentInstance:

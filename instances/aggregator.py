@@ -172,6 +172,12 @@ class Feeder(Record):
         return readonly(behind)
 
     @cached_property
+    def conductor_feeds(self) -> np.ndarray:
+        """Whether each load is fed through each conductor, (L, 3, n) of bool."""
+        on_phase = self.load_phase == np.arange(PHASES)[:, None]
+        return readonly(self.behind[:, None, :] & on_phase)
+
+    @cached_property
     def impedance_ohm(self) -> np.ndarray:
         """Load-space impedance, (n, n) complex ohm: how much a current drawn by one load lowers another's voltage.
 

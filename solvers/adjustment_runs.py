@@ -195,7 +195,7 @@ def _acopf_of_sample(instance: AdjustmentInstance, s: int, limits: Limits, watch
         if own.short:
             raise NotApplicable(f"the solver stopped ({outcome.status}) before it had a point; allow more time")
         return Part(built_in(outcome, seconds), own, float(np.abs(own.change_kw) @ instance.price), 0.0)
-    point = np.array([model.reduced[j].value - model.raised[j].value for j in model.connection])
+    point = np.array([model.reduced[j].value - model.raised[j].value for j in model.home])
     least, greatest = -instance.raisable_kw[s], instance.reducible_kw[s]
     # SCIP keeps limits to 1e-9 of its own units; tangents from its point on keep them to 1e-10 of the limits.
     polished = adjust_sample(instance, s, limits, begin_kw=np.clip(point, least, greatest))

@@ -14,6 +14,7 @@ from commonwatt.instances.adjustment import AdjustmentInstance
 from commonwatt.instances.sources.feeder_days import feeder_days, owners
 from commonwatt.instances.sources.radial_feeder import radial_feeder
 from commonwatt.instances.sources.small_adjustment import evening_street, one_line
+from commonwatt.models.aggregator.acopf import UNIT_A, UNIT_V
 from commonwatt.models.aggregator.adjustment import (
     AdjustmentDecision,
     AdjustmentPrices,
@@ -29,7 +30,7 @@ from commonwatt.models.aggregator.adjustment_bound import (
     reach_v_per_kw,
     voltage_radius,
 )
-from commonwatt.models.aggregator.adjustment_program import UNIT_A, UNIT_V, build_acopf
+from commonwatt.models.aggregator.adjustment_program import build_acopf
 from commonwatt.models.aggregator.feeder_flow import sweep
 from commonwatt.solvers.adjustment_runs import adjusted, excesses, prices_of
 from commonwatt.solvers.adjustment_tangents import Limits, adjust_sample
@@ -104,7 +105,7 @@ def test_flows_satisfy_every_equation_of_the_program(seed: int):
                 key = at if len(at) > 1 else at[0]
                 getattr(model, f"{names}_x")[key] = float(values[at].real)
                 getattr(model, f"{names}_y")[key] = float(values[at].imag)
-        for j in model.connection:
+        for j in model.home:
             model.reduced[j], model.raised[j] = max(change[s, j], 0.0), max(-change[s, j], 0.0)
         equations = [one for one in model.component_data_objects(pyo.Constraint, active=True) if one.equality]
         assert len(equations) == 2 * (3 * len(instance.line) * 2 + 3 + len(instance.load))
