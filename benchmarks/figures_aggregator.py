@@ -259,3 +259,32 @@ def before_after_figure(before: Congestion, after: Congestion, lowest_v: float) 
         axis.set_xlim(0, 100)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
+
+
+@styled
+def loading_figure(loadings: Mapping[str, np.ndarray], dt_h: float) -> Figure:
+    """Greatest loading of each interval, a line for each method.
+
+    Parameters
+    ----------
+    loadings : mapping of str to (T,) array
+        In parts of the conductor's rating, by method.
+    dt_h : float
+        Length of an interval, h.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axis = new_figure(7.2, 3.8)
+    for k, (name, loading) in enumerate(loadings.items()):
+        edges = np.arange(len(loading) + 1) * dt_h
+        style = ("-", (0, (5, 2)), (0, (1, 1)))[k % 3]
+        axis.stairs(loading, edges, color=COLOURS[k % len(COLOURS)], linestyle=style, linewidth=1.6, label=name)
+    axis.axhline(1.0, color="0.4", linewidth=0.9, label="rating")
+    axis.set_xlabel("hours from the start")
+    axis.set_ylabel("greatest loading")
+    axis.set_xlim(edges[0], edges[-1])
+    axis.set_ylim(0.0, None)
+    figure.legend(loc="outside lower center", ncols=len(loadings) + 1)
+    return figure

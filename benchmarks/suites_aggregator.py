@@ -27,6 +27,7 @@ from .suites_aggregator_agents import (
     fleet_section,
     stereotypes_section,
 )
+from .suites_aggregator_loop import loop_section
 from .suites_aggregator_network import asked_section, congestion_section, need_section
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def aggregator_suite(out: Path, workers: int, console: Console) -> list[Section]
     say(console, "aggregator: what the feeder needs on 90 winter days")
     for make in (congestion_section, need_section, asked_section):
         sections.append(make(out))
+    say(console, "aggregator: a portfolio whose feeder has limits")
+    sections.append(loop_section(out))
     say(console, "aggregator: what knowing more is worth")
     sections.append(information_section(out))
     say(console, f"aggregator: fronts and other scenarios of {STREET}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CLASSES = {
     "aggregator.adjustment": ("adjustment", "AdjustmentInstance"),
+    "aggregator.feeder_portfolio": ("feeder_portfolio", "FeederPortfolioInstance"),
     "aggregator.firm_offer": ("firm_offer", "FirmOfferInstance"),
     "aggregator.portfolio": ("portfolio", "PortfolioInstance"),
     "allocation": ("allocation", "AllocationInstance"),

@@ -18,6 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from ..instances.adjustment import AdjustmentInstance
+from ..instances.aggregator import Feeder
 from ..instances.errors import InfeasibleError
 from ..models.linear_program import LinearProgram
 from .array_programs import solve_arrays
@@ -43,11 +44,11 @@ class Limits:
     value: np.ndarray
 
     @classmethod
-    def of_feeder(cls, instance: AdjustmentInstance) -> Limits:
+    def of_feeder(cls, feeder: Feeder) -> Limits:
         """Limits of a feeder."""
-        n = len(instance.load)
-        rating = instance.rating_a[instance.conductors[0][:, 0]]
-        return cls(np.concatenate([np.full(n, -instance.lowest_v), np.full(n, instance.highest_v), rating]))
+        n = len(feeder.load)
+        rating = feeder.rating_a[feeder.conductors[0][:, 0]]
+        return cls(np.concatenate([np.full(n, -feeder.lowest_v), np.full(n, feeder.highest_v), rating]))
 
     def excess(self, state: Sensitivity) -> np.ndarray:
         """By how much each is broken, negative where it is kept, (m,) relative to the limit."""

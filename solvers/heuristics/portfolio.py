@@ -25,7 +25,10 @@ def run_no_offer(instance: PortfolioInstance, *, time_limit_s: float | None = No
 
 
 def charged_by_rule(
-    instance: PortfolioInstance, charges: np.ndarray | None = None, discharges: np.ndarray | None = None
+    instance: PortfolioInstance,
+    charges: np.ndarray | None = None,
+    discharges: np.ndarray | None = None,
+    part: Callable[[int, np.ndarray], np.ndarray] | None = None,
 ) -> PortfolioDecision:
     """Storages charge as fast as they can, or discharge, by the interval; nothing is offered or curtailed.
 
@@ -35,6 +38,9 @@ def charged_by_rule(
         What is given.
     charges, discharges : (T,) arrays of bool, optional
         Intervals in which storages do; unless given they charge in all and never discharge.
+    part : callable, optional
+        From an interval and what storages would charge in it, (S, N) kW, to the part (S,) that they do; all unless
+        given.
 
     Returns
     -------
@@ -51,6 +57,8 @@ def charged_by_rule(
         if charges[t]:
             room = np.maximum(instance.capacity_kwh - kept, 0.0) / gain
             charge[:, t] = np.minimum(instance.there[:, t] * instance.charge_kw, room)
+            if part is not None:
+                charge[:, t] *= part(t, charge[:, t])[:, None]
         elif discharges[t]:
             left = np.maximum(kept - instance.minimum_kwh, 0.0) / loss
             discharge[:, t] = np.minimum(instance.there[:, t] * instance.discharge_kw, left)
