@@ -225,7 +225,7 @@ def tradeoff_figure(comparison: pd.DataFrame, title: str, names: Mapping[str, st
     axes.spines[:].set_visible(False)
     figure.suptitle(label(title, 80), x=0.01, ha="left", fontsize=11, fontweight="bold")
     bar = figure.colorbar(mesh, ax=axes, pad=0.02, aspect=30)
-    bar.set_label("gap to the best proved bound (%)")
+    bar.set_label("gap (%)")
     bar.outline.set_visible(False)
     return figure
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from commonwatt.benchmarks import speed, speed_aggregator, suites_aggregator_agents, suites_aggregator_network
+from commonwatt.benchmarks import (
+    speed,
+    speed_aggregator,
+    suites_aggregator_agents,
+    suites_aggregator_loop,
+    suites_aggregator_network,
+)
 from commonwatt.benchmarks.registry import SUITES
 from commonwatt.instances.sources.ev_fleet import charging_on_arrival_kw
 from commonwatt.instances.sources.home_profiles import typical_chain
@@ -31,10 +37,14 @@ def test_speed_is_measured_and_ways_agree():
         ("congestion_section", 1, 1),
         ("need_section", 1, 3),
         ("asked_section", 1, 1),
+        ("loop_section", 1, 1),
     ],
 )
-def test_sections_on_agents_and_their_feeder(tmp_path, make, figures, tables):
-    module = suites_aggregator_agents if hasattr(suites_aggregator_agents, make) else suites_aggregator_network
+def test_sections_on_agents_and_their_feeder(tmp_path, monkeypatch, make, figures, tables):
+    modules = suites_aggregator_agents, suites_aggregator_network, suites_aggregator_loop
+    # A quarter of the homes is enough to see that the section is written.
+    monkeypatch.setattr(suites_aggregator_loop, "HOMES", 14)
+    module = next(one for one in modules if hasattr(one, make))
     section = getattr(module, make)(tmp_path)
     assert len(section.figures) == figures
     assert len(section.tables) == tables
