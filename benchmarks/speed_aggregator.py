@@ -23,9 +23,8 @@ from ..instances.sources.radial_feeder import radial_feeder
 from ..models.aggregator.feeder_flow import sweep
 from ..models.aggregator.portfolio_arrays import assemble_portfolio
 from ..models.aggregator.portfolio_program import Room, build_portfolio
-from ..solvers.adjustment_runs import excesses
-from ..solvers.adjustment_tangents import Limits
 from ..solvers.array_programs import ArraySolution, solve_arrays
+from ..solvers.feeder_limits import Limits
 from ..solvers.kernels.availability import firm_capacity
 from ..solvers.kernels.load_flow import power_flow, voltage_sensitivity
 from ..solvers.kernels.newsvendor import newsvendor_offer
@@ -148,10 +147,10 @@ def adjusting_task(homes: int, days: int) -> Task:
     """Load flows of many days, each sample that breaks a limit adjusted, beside the load flows alone."""
     feeder = radial_feeder(homes, seed=1, source_pu=1.04, trunk_mm2=95, metres_between=(10.0, 30.0))
     drawn = feeder_days(feeder, days, seed=2, heat_pump=1.0)
-    nothing, limits = np.zeros_like(drawn.net_load_kw), Limits.of_feeder(drawn)
+    limits = Limits.of_feeder(drawn)
     calls: dict[str, Any] = {
         "flows and adjustments": lambda: network_need(drawn),
-        "flows alone": lambda: excesses(drawn, nothing, limits),
+        "flows alone": lambda: limits.excesses(drawn.net_load_kw),
     }
     return Task(
         "adjustments of many days",

@@ -82,5 +82,29 @@ class InfeasibleError(ReportedError):
     """No decision satisfies the instance; the message says why in the instance's own words."""
 
 
+class NoFlowError(InfeasibleError):
+    """A feeder has no voltages at which all loads get their power, or none that were found.
+
+    Parameters
+    ----------
+    position : int
+        Position of the sample.
+    total_kw : float, kW
+        What its loads draw together.
+    name : str
+        What the sample is called; by its position unless given.
+    """
+
+    def __init__(self, position: int, total_kw: float, name: str = "") -> None:
+        self.position, self.total_kw = position, total_kw
+        super().__init__(
+            f"{name or f'net_load_kw[{position}]'}: no voltages were found at which all loads get their "
+            f"{total_kw:.4g} kW; the feeder is too weak for it, so lower the loads or the exports"
+        )
+
+    def __reduce__(self) -> tuple[type[NoFlowError], tuple[int, float]]:
+        return (type(self), (self.position, self.total_kw))
+
+
 class NotApplicable(ReportedError):  # noqa: N818  (a public name: the method is at fault for nothing)
     """The instance lies outside a method's premise; the message is the reason."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..instances.adjustment import AdjustmentInstance
-from ..instances.errors import InfeasibleError, NotApplicable
+from ..instances.errors import InfeasibleError, NoFlowError, NotApplicable
 from ..models.aggregator.adjustment import AdjustmentDecision, AdjustmentPrices
 from ..models.aggregator.adjustment_program import build_acopf
-from .adjustment_tangents import AIM, ROUNDS, Adjusted, Limits, adjust_sample
-from .kernels.load_flow import conductor_currents, power_flow, voltage_sensitivity
+from .adjustment_tangents import AIM, ROUNDS, Adjusted, adjust_sample
+from .feeder_limits import Limits
+from .kernels.load_flow import voltage_sensitivity
 from .method import Answer
 from .program_runs import Part, Watch, built_in, run_in_turn, timed
 from .scip_programs import solve_scip
@@ -42,20 +43,19 @@ class Adjustments:
     rounds: np.ndarray
 
 
-def excesses(instance: AdjustmentInstance, change_kw: np.ndarray, limits: Limits) -> np.ndarray:
-    """By how much each limit is broken after changes, (S, m), relative to the limit; negative where it is kept.
+def breaks_limits(instance: AdjustmentInstance, limits: Limits) -> np.ndarray:
+    """Whether each sample breaks a limit if nothing is changed, (S,) of bool.
 
     Raises
     ------
-    InfeasibleError
-        If a sample has no flow.
+    NoFlowError
+        If a sample has no flow, by its name.
     """
-    net = instance.net_load_kw - change_kw
-    voltage = power_flow(instance, net, instance.net_load_kvar)
-    current = np.abs(conductor_currents(instance, voltage, net, instance.net_load_kvar))
-    size = np.abs(voltage)
-    reached = np.concatenate([-size, size, current], axis=1)
-    return np.asarray((reached - limits.value) / np.maximum(np.abs(limits.value), 1e-3))
+    try:
+        excess = limits.excesses(instance.net_load_kw, instance.net_load_kvar)
+    except NoFlowError as error:
+        raise NoFlowError(error.position, error.total_kw, str(instance.sample[error.position])) from None
+    return np.asarray((excess > AIM).any(axis=1))
 
 
 def adjusted(instance: AdjustmentInstance, *, rounds: int = ROUNDS) -> Adjustments:
@@ -74,12 +74,12 @@ def adjusted(instance: AdjustmentInstance, *, rounds: int = ROUNDS) -> Adjustmen
 
     Raises
     ------
-    InfeasibleError
+    NoFlowError
         If a sample has no flow without changes.
     """
     limits = Limits.of_feeder(instance)
     change = np.zeros_like(instance.net_load_kw)
-    broken = (excesses(instance, change, limits) > AIM).any(axis=1)
+    broken = breaks_limits(instance, limits)
     samples = len(change)
     short, count = np.zeros(samples, bool), np.zeros(samples, int)
     price = np.zeros((samples, len(limits.value)))
@@ -169,7 +169,7 @@ def run_acopf(instance: AdjustmentInstance, *, time_limit_s: float | None = None
     limits = Limits.of_feeder(instance)
     change = np.zeros_like(instance.net_load_kw)
     price = np.zeros((len(change), len(limits.value)))
-    broken = (excesses(instance, change, limits) > AIM).any(axis=1)
+    broken = breaks_limits(instance, limits)
 
     def run(s: int, watch: Watch) -> Part[Adjusted]:
         return _acopf_of_sample(instance, s, limits, watch)

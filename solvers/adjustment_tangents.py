@@ -12,95 +12,23 @@ successive linear programming where limits are not convex; by exact sensitivitie
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from ..instances.adjustment import AdjustmentInstance
-from ..instances.aggregator import Feeder
 from ..instances.errors import InfeasibleError
 from ..models.linear_program import LinearProgram
 from .array_programs import solve_arrays
-from .kernels.load_flow import Sensitivity, voltage_sensitivity
+from .feeder_limits import Limits, Tangents
+from .kernels.load_flow import voltage_sensitivity
 
 AIM = 1e-10
 """What a limit may be missed by in the end, relative to it; rules allow a hundred times as much."""
 
 ROUNDS = 40
 """More than any sample needed that settled at all."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """All limits of a feeder's load space, in the order low voltages, high voltages, currents.
-
-    Parameters
-    ----------
-    value : (m,) array, V and A
-        Greatest of what :meth:`of` gives: low voltages count negative.
-    """
-
-    value: np.ndarray
-
-    @classmethod
-    def of_feeder(cls, feeder: Feeder) -> Limits:
-        """Limits of a feeder."""
-        n = len(feeder.load)
-        rating = feeder.rating_a[feeder.conductors[0][:, 0]]
-        return cls(np.concatenate([np.full(n, -feeder.lowest_v), np.full(n, feeder.highest_v), rating]))
-
-    def excess(self, state: Sensitivity) -> np.ndarray:
-        """By how much each is broken, negative where it is kept, (m,) relative to the limit."""
-        size = np.abs(state.voltage_v)
-        reached = np.concatenate([-size, size, np.abs(state.current_a)])
-        # Of a conductor without a rating any current is too much.
-        return np.asarray((reached - self.value) / np.maximum(np.abs(self.value), 1e-3))
-
-    def row(self, state: Sensitivity, change_kw: np.ndarray, which: int) -> tuple[np.ndarray, float]:
-        """Tangent of one, as a row (n,) of changes and its greatest value, V or A."""
-        n = len(state.voltage_v)
-        if which < 2 * n:
-            sign = -1.0 if which < n else 1.0
-            reached, by = sign * abs(state.voltage_v[which % n]), sign * state.voltage_v_per_kw[which % n]
-        else:
-            reached, by = abs(state.current_a[which - 2 * n]), state.current_a_per_kw[which - 2 * n]
-        # A change lowers the net load, by which sensitivities are given.
-        return -by, float(self.value[which] - reached - by @ change_kw)
-
-
-@dataclass
-class Tangents:
-    """Rows that were collected for one sample.
-
-    Parameters
-    ----------
-    which : list of int
-        Limit of each.
-    row : list of (n,) arrays
-        How it answers changes, V/kW or A/kW.
-    most : list of float
-        Its greatest value, V or A.
-    """
-
-    which: list[int] = field(default_factory=list)
-    row: list[np.ndarray] = field(default_factory=list)
-    most: list[float] = field(default_factory=list)
-
-    def add(self, limits: Limits, state: Sensitivity, change_kw: np.ndarray, chosen: np.ndarray) -> None:
-        """Add tangents of limits at a point."""
-        for which in map(int, chosen):
-            row, most = limits.row(state, change_kw, which)
-            self.which.append(which)
-            self.row.append(row)
-            self.most.append(most)
-
-    def drop(self, chosen: np.ndarray) -> None:
-        """Take out all tangents of limits."""
-        kept = [k for k, which in enumerate(self.which) if which not in chosen]
-        self.which = [self.which[k] for k in kept]
-        self.row = [self.row[k] for k in kept]
-        self.most = [self.most[k] for k in kept]
 
 
 @dataclass(frozen=True)
@@ -149,7 +77,7 @@ def adjust_sample(
 
     Raises
     ------
-    InfeasibleError
+    NoFlowError
         If the sample has no flow at the beginning.
     """
     net, reactive = instance.net_load_kw[s], instance.net_load_kvar[s]
@@ -169,9 +97,9 @@ def adjust_sample(
                 break
         if k == rounds:
             break
-        tangents.drop(np.flatnonzero(loose))
+        tangents.drop(loose[None])
         # At a given point what is kept there is needed too, or the next program would leave it.
-        tangents.add(limits, state, change, np.flatnonzero(broken | loose | first))
+        tangents.add(limits, state, net - change, np.flatnonzero(broken | loose | first))
         try:
             change, duals = _cheapest(instance, s, tangents)
         except InfeasibleError:
@@ -185,14 +113,12 @@ def adjust_sample(
 
 def _cheapest(instance: AdjustmentInstance, s: int, tangents: Tangents) -> tuple[np.ndarray, np.ndarray]:
     """Cheapest changes that keep all tangents, and the duals of these."""
-    n = len(instance.load)
-    rows = np.array(tangents.row)
-    both = np.concatenate([rows, -rows], axis=1)
+    n, (both, most) = len(instance.load), _of_changes(instance, s, tangents)
     program = _program(
         np.concatenate([instance.price, instance.price]),
         np.concatenate([instance.reducible_kw[s], instance.raisable_kw[s]]),
         both,
-        np.array(tangents.most),
+        most,
     )
     found = solve_arrays(program)
     assert found is not None  # no time limit was set
@@ -202,9 +128,9 @@ def _cheapest(instance: AdjustmentInstance, s: int, tangents: Tangents) -> tuple
 
 def _nearest(instance: AdjustmentInstance, s: int, tangents: Tangents, limits: Limits) -> np.ndarray:
     """Changes that break tangents least, relative to their limits and summed up."""
-    n, rows = len(instance.load), np.array(tangents.row)
-    size = np.maximum(np.abs(limits.value[tangents.which]), 1e-3)
-    both = np.concatenate([rows, -rows, -np.diag(size)], axis=1)
+    n, (both, most) = len(instance.load), _of_changes(instance, s, tangents)
+    size = limits.size[tangents.which]
+    both = np.concatenate([both, -np.diag(size)], axis=1)
     reach = np.concatenate([instance.reducible_kw[s], instance.raisable_kw[s]])
     # A trace of cost lets what does not help stay as it is.
     trace = 1e-9 * np.ones(2 * n)
@@ -212,12 +138,18 @@ def _nearest(instance: AdjustmentInstance, s: int, tangents: Tangents, limits: L
         np.concatenate([trace, np.ones(len(size))]),
         np.concatenate([reach, np.full(len(size), np.inf)]),
         both,
-        np.array(tangents.most),
+        most,
     )
     found = solve_arrays(program)
     assert found is not None  # no time limit was set
     limited = np.clip(found.point[: 2 * n], 0.0, reach)
     return np.asarray(limited[:n] - limited[n:])
+
+
+def _of_changes(instance: AdjustmentInstance, s: int, tangents: Tangents) -> tuple[np.ndarray, np.ndarray]:
+    """Tangents as rows of reductions and raises, (k, 2 n), and their greatest values, (k,)."""
+    rows = np.array(tangents.row)
+    return np.concatenate([-rows, rows], axis=1), np.array(tangents.most) - rows @ instance.net_load_kw[s]
 
 
 def _program(cost: np.ndarray, high: np.ndarray, rows: np.ndarray, most: np.ndarray) -> LinearProgram:

@@ -66,7 +66,7 @@ def congestion(feeder: Feeder, net_load_kw: Any) -> Congestion:
     ------
     ValueError
         For another number of loads, or a number that is not finite.
-    InfeasibleError
+    NoFlowError
         If some sample has no voltages at which all loads get their power.
     """
     power = np.atleast_2d(np.asarray(net_load_kw, float))

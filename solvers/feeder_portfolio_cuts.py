@@ -14,13 +14,13 @@ Source: Kelley, *The cutting-plane method for solving convex programs* (1960); t
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from ..instances.adjustment import AdjustmentInstance
-from ..instances.errors import InfeasibleError, NotApplicable
+from ..instances.errors import InfeasibleError, NoFlowError, NotApplicable
 from ..instances.feeder_portfolio import FeederPortfolioInstance
 from ..instances.fields import specs
 from ..models.aggregator.feeder_portfolio import FeederPortfolioDecision, FeederPortfolioPrices
@@ -29,9 +29,9 @@ from ..models.aggregator.portfolio import PortfolioDecision, PortfolioPrices
 from ..models.aggregator.portfolio_arrays import assemble_portfolio
 from ..models.linear_program import LinearProgram
 from .adjustment_runs import adjusted, explained
-from .adjustment_tangents import Limits
 from .array_programs import ArraySolution, solve_arrays
-from .kernels.load_flow import conductor_currents, power_flow, voltage_sensitivity
+from .feeder_limits import Limits, Tangents
+from .kernels.load_flow import voltage_sensitivity
 from .method import Answer
 from .portfolio_reading import both_ways, decision_of_arrays
 from .portfolio_runs import prices_of, suited
@@ -63,35 +63,10 @@ PRICED = 1e-9
 """What a tangent's dual has to be for it to hold back anything."""
 
 NEAR_VOLTAGE, NEAR_CURRENT = 0.02, 0.3
+"""Parts of their limits within which another schedule may reach them."""
 
 MOST = 40
 """Tangents of one scenario and interval in one round: those of the limits that are broken most."""
-
-
-@dataclass
-class Cuts:
-    """Tangents of limits, in rows of the loads' net powers.
-
-    Parameters
-    ----------
-    sample, which : list of int
-        Scenario and interval, and the limit, of each.
-    row : list of (L,) arrays, V/kW or A/kW
-        How it answers net loads.
-    most : list of float
-        Its greatest value.
-    """
-
-    sample: list[int] = field(default_factory=list)
-    which: list[int] = field(default_factory=list)
-    row: list[np.ndarray] = field(default_factory=list)
-    most: list[float] = field(default_factory=list)
-
-    def drop(self, chosen: np.ndarray) -> None:
-        """Take out all tangents of chosen samples and limits, (S T, m) of bool."""
-        kept = [k for k, at in enumerate(zip(self.sample, self.which, strict=True)) if not chosen[at]]
-        self.sample, self.which = [self.sample[k] for k in kept], [self.which[k] for k in kept]
-        self.row, self.most = [self.row[k] for k in kept], [self.most[k] for k in kept]
 
 
 class Network:
@@ -132,27 +107,16 @@ class Network:
         """What loads draw at a point of the program, (S T, L) kW."""
         return np.asarray(self.fixed_kw + (self.draws @ point).reshape(-1, self.shape[2]))
 
-    def excess(self, net_kw: np.ndarray) -> np.ndarray:
-        """By how much each limit is broken in each sample, (S T, m), relative to the limit; negative where kept."""
-        voltage = power_flow(self.instance, net_kw)
-        size, current = np.abs(voltage), np.abs(conductor_currents(self.instance, voltage, net_kw))
-        reached = np.concatenate([-size, size, current], axis=1)
-        return np.asarray((reached - self.limits.value) / np.maximum(np.abs(self.limits.value), 1e-3))
-
-    def add(self, cuts: Cuts, net_kw: np.ndarray, excess: np.ndarray, chosen: np.ndarray, *, most: int = MOST) -> None:
+    def add(
+        self, cuts: Tangents, net_kw: np.ndarray, excess: np.ndarray, chosen: np.ndarray, *, most: int = MOST
+    ) -> None:
         """Add tangents at net loads of the chosen limits (S T, m), in each sample those that are broken most."""
         for k in np.flatnonzero(chosen.any(axis=1)):
             state = voltage_sensitivity(self.instance, net_kw[k])
             order = np.argsort(-np.where(chosen[k], excess[k], -np.inf), kind="stable")
-            for which in map(int, order[: min(most, int(chosen[k].sum()))]):
-                # A row of changes, which lower net loads: with the other sign one of net loads themselves.
-                row, limit = self.limits.row(state, np.zeros(self.shape[2]), which)
-                cuts.sample.append(int(k))
-                cuts.which.append(which)
-                cuts.row.append(-row)
-                cuts.most.append(limit - float(row @ net_kw[k]))
+            cuts.add(self.limits, state, net_kw[k], order[: min(most, int(chosen[k].sum()))], int(k))
 
-    def loose(self, cuts: Cuts, found: ArraySolution, excess: np.ndarray) -> np.ndarray:
+    def loose(self, cuts: Tangents, found: ArraySolution, excess: np.ndarray) -> np.ndarray:
         """Limits, (S T, m) of bool, whose tangents have a price though they are not reached."""
         marked = np.zeros(excess.shape, bool)
         priced = found.duals[len(self.program.row_low) :] < -PRICED
@@ -160,6 +124,15 @@ class Network:
             at = cuts.sample[k], cuts.which[k]
             marked[at] = excess[at] < -AIM
         return marked
+
+    def flowing(self, net_kw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Net loads, pulled towards those without storages until there is a flow, and their excesses."""
+        for _ in range(HALVINGS):
+            try:
+                return net_kw, self.limits.excesses(net_kw)
+            except NoFlowError:
+                net_kw = 0.5 * (net_kw + self.fixed_kw)
+        return net_kw, self.limits.excesses(net_kw)
 
     def near(self, excess: np.ndarray) -> np.ndarray:
         """Limits, (S T, m) of bool, that another schedule may reach: voltages within 2 %, currents within 30 %."""
@@ -169,7 +142,7 @@ class Network:
 
     def keeps(self, point: np.ndarray) -> bool:
         """Whether load flows of a point break no limit."""
-        return bool((self.excess(self.net_load_kw(point)) <= AIM).all())
+        return bool((self.limits.excesses(self.net_load_kw(point)) <= AIM).all())
 
     def towards(self, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
         """The furthest point on the way from one that keeps all limits to one that does not, by halving."""
@@ -182,7 +155,7 @@ class Network:
                 left = middle
         return np.asarray(inside + kept * (outside - inside))
 
-    def with_cuts(self, cuts: Cuts, tighter: float) -> LinearProgram:
+    def with_cuts(self, cuts: Tangents, tighter: float) -> LinearProgram:
         """The program with tangents, each tightened by a part of its limit."""
         if not cuts.row:
             return self.program
@@ -192,7 +165,7 @@ class Network:
         by_load = sparse.coo_array(
             (np.concatenate(cuts.row), (rows, columns)), shape=(len(cuts.row), self.draws.shape[0])
         ).tocsr()
-        size = np.abs(self.limits.value[cuts.which])
+        size = self.limits.size[cuts.which]
         most = np.array(cuts.most) - by_load @ self.fixed_kw.ravel() - tighter * size
         program = self.program
         return dataclasses.replace(
@@ -248,19 +221,18 @@ def with_tangents(network: Network, watch: Watch, *, rounds: int = ROUNDS, begin
     NotApplicable
         If time is over before any schedule keeps all limits.
     InfeasibleError
-        If no schedule keeps all tangents, or one has no flow.
+        If no schedule keeps all tangents, or there is no flow even without storages.
     """
-    cost, cuts = network.program.cost, Cuts()
+    cost, cuts = network.program.cost, Tangents()
     first = last = _solved(network, cuts, 0.0, watch)
     if begin_kw is not None:
-        excess = network.excess(begin_kw)
+        excess = network.limits.excesses(begin_kw)
         network.add(cuts, begin_kw, excess, np.ones(excess.shape, bool), most=excess.shape[1])
         last = _solved(network, cuts, 0.0, watch)
     best: np.ndarray | None = None
     seen, worst, count = np.zeros(len(network.fixed_kw), bool), np.inf, 0
     while count < rounds:
-        net = network.net_load_kw(last.point)
-        excess = network.excess(net)
+        net, excess = network.flowing(network.net_load_kw(last.point))
         broken, loose = excess > AIM, network.loose(cuts, last, excess)
         worst = float(excess.max())
         if not broken.any() and (best is None or last.objective < float(cost @ best)):
@@ -279,7 +251,7 @@ def with_tangents(network: Network, watch: Watch, *, rounds: int = ROUNDS, begin
         tighter += OVER * max(worst, AIM)
         inside = _solved(network, cuts, tighter, watch).point
         net = network.net_load_kw(inside)
-        excess = network.excess(net)
+        excess = network.limits.excesses(net)
         worst = float(excess.max())
         if worst <= AIM:
             best = network.towards(inside, last.point)
@@ -347,7 +319,7 @@ def run_no_feeder(instance: FeederPortfolioInstance, *, time_limit_s: float | No
     """
     _refuse_least_reserve(instance)
     network = Network(instance)
-    found = _solved(network, Cuts(), 0.0, Watch.start(time_limit_s))
+    found = _solved(network, Tangents(), 0.0, Watch.start(time_limit_s))
     return Answer(read(network, found.point), portfolio_prices(network, found))
 
 
@@ -356,7 +328,7 @@ def _refuse_least_reserve(instance: FeederPortfolioInstance) -> None:
         raise NotApplicable("reserves have a least size, which takes whole numbers; tangents have none")
 
 
-def _solved(network: Network, cuts: Cuts, tighter: float, watch: Watch) -> ArraySolution:
+def _solved(network: Network, cuts: Tangents, tighter: float, watch: Watch) -> ArraySolution:
     program = network.with_cuts(cuts, tighter)
     found = solve_arrays(program, time_limit_s=watch.left(), **suited(program))
     if found is None or found.status is not Status.OPTIMAL:

@@ -73,7 +73,7 @@ def network_need(instance: AdjustmentInstance) -> NetworkNeed:
 
     Raises
     ------
-    InfeasibleError
+    NoFlowError
         If a sample has no flow without changes.
     """
     found = adjusted(instance)

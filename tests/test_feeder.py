@@ -50,7 +50,7 @@ def test_margin_is_a_quarter_where_a_single_load_collapses():
     assert existence_margin(feeder, [most, 0.0]) == pytest.approx(0.25)
     assert power_flow(feeder, [0.999 * most, 0.0])[0].real == pytest.approx(115, rel=0.04)
     for solve in (power_flow, sweep):
-        with pytest.raises(InfeasibleError, match=r"sample 0: no voltages were found .* 26\.71 kW"):
+        with pytest.raises(InfeasibleError, match=r"net_load_kw\[0\]: no voltages were found .* 26\.71 kW"):
             solve(feeder, [1.01 * most, 0.0])
 
 

@@ -16,7 +16,8 @@ from commonwatt.instances.sources.small_feeder_portfolio import roof_on_a_line, 
 from commonwatt.models.aggregator.feeder_flow import sweep
 from commonwatt.models.aggregator.feeder_portfolio import FeederPortfolioDecision, violations
 from commonwatt.models.aggregator.feeder_portfolio_program import load_range_kw
-from commonwatt.solvers.feeder_portfolio_cuts import Cuts, Network
+from commonwatt.solvers.feeder_limits import Tangents
+from commonwatt.solvers.feeder_portfolio_cuts import Network
 from makers_feeder_portfolio import random_feeder_portfolio
 from makers_portfolio import random_portfolio
 
@@ -92,6 +93,21 @@ def test_a_feeder_costs_and_a_stronger_one_less(lane: FeederPortfolioInstance):
     assert kept.objective < cw.solve(stronger, method="cuts").objective <= alone.objective + 1e-9
 
 
+def test_a_first_proposal_without_a_flow_is_no_end():
+    """A vehicle that would charge with 60 kW, at which the line has no voltages at all."""
+    line = thin_line()
+    greedy = line.replace(charge_kw=[60.0], capacity_kwh=[100.0], target_kwh=[[[0.0], [0.0], [13.0]]])
+    drawn = 216.2 * (230 - 216.2) / 0.5 / 1e3
+    wild = greedy.replace(target_kwh=[[[0.0], [0.0], [60.0]]])
+    with pytest.raises(cw.InfeasibleError, match="no voltages"):
+        cw.solve(wild.replace(load_kw=[[[40.0], [3.0]]]), method="cuts")
+    assert cw.solve(wild, method="clamps").notes == ("the schedule of round 0 has no load flow to adjust it by",)
+    for instance in (greedy, wild):
+        found = cw.solve(instance, method="cuts")
+        assert found.report.ok
+        np.testing.assert_allclose(found.decision.charge_kw[0, 0], drawn - 3, atol=1e-6)
+
+
 def test_the_papers_loop_needs_many_rounds_and_costs_more(lane: FeederPortfolioInstance):
     kept, loop = (cw.solve(lane, method=method) for method in ("cuts", "clamps"))
     # What is held back in one interval comes in another, so that limits are still broken after ten rounds.
@@ -145,14 +161,14 @@ def test_programs_and_decisions_mean_the_same_net_load():
 
 def test_rows_of_cuts_are_tangents():
     instance = random_feeder_portfolio(8)
-    network, cuts = Network(instance), Cuts()
+    network, cuts = Network(instance), Tangents()
     rng = np.random.default_rng(1)
     net = network.fixed_kw + rng.uniform(0, 1, network.fixed_kw.shape)
-    excess = network.excess(net)
+    excess = network.limits.excesses(net)
     network.add(cuts, net, excess, np.ones(excess.shape, bool), most=excess.shape[1])
     assert len(cuts.row) == excess.size
     move = 1e-4 * rng.standard_normal(net.shape)
-    moved = network.excess(net + move)
+    moved = network.limits.excesses(net + move)
     size = np.abs(network.limits.value)
     for sample, which, row, most in zip(cuts.sample, cuts.which, cuts.row, cuts.most, strict=True):
         here = row @ net[sample] - most

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...instances.adjustment import AdjustmentInstance, tiny_adjustment
-from ...instances.errors import InfeasibleError
+from ...instances.errors import NoFlowError
 from ...instances.fields import Array, array
 from ...instances.record import Decision
 from ..problem import TOLERANCE, Criterion, Problem, Violation, described
@@ -97,7 +97,7 @@ def violations(instance: AdjustmentInstance, decision: AdjustmentDecision) -> li
     net = instance.net_load_kw - change
     try:
         flow = sweep(instance, net, instance.net_load_kvar)
-    except InfeasibleError:
+    except NoFlowError:
         return found + _one_by_one(instance, net)
     return found + feeder_violations(instance, flow, instance.sample, NETWORK_TOLERANCE)
 
@@ -109,7 +109,7 @@ def _one_by_one(instance: AdjustmentInstance, net_load_kw: np.ndarray) -> list[V
         row = slice(s, s + 1)
         try:
             flow: Flow = sweep(instance, net_load_kw[row], instance.net_load_kvar[row])
-        except InfeasibleError:
+        except NoFlowError:
             rule = "no voltages were found at which all loads get their power"
             found.append(Violation(rule, str(instance.sample[s]), float(net_load_kw[s].sum()), 0.0, "kW"))
         else:

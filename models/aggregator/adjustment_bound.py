@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...instances.adjustment import AdjustmentInstance
-from ...instances.errors import InfeasibleError
+from ...instances.errors import NoFlowError
 from .feeder_flow import feeder_violations, sweep
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def point_of(instance: AdjustmentInstance, change_kw: np.ndarray, s: int) -> Poi
         return None
     try:
         flow = sweep(instance, net, reactive)
-    except InfeasibleError:
+    except NoFlowError:
         return None
     if feeder_violations(instance, flow, instance.sample[s : s + 1], WITHIN):
         return None

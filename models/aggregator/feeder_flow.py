@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...instances.aggregator import PHASES, Feeder
-from ...instances.errors import InfeasibleError
+from ...instances.errors import NoFlowError
 from ..problem import Violation
 
 SWEEPS = 500
@@ -57,7 +57,7 @@ def sweep(feeder: Feeder, net_load_kw: np.ndarray, net_load_kvar: np.ndarray | N
 
     Raises
     ------
-    InfeasibleError
+    NoFlowError
         If the sweeps do not settle: no voltages were found at which all loads get their power.
     """
     drawn_kw = np.atleast_2d(np.asarray(net_load_kw, float))
@@ -88,10 +88,7 @@ def sweep(feeder: Feeder, net_load_kw: np.ndarray, net_load_kvar: np.ndarray | N
             current = drawn[:, feeder.line_to]
             return Flow(voltage, current, voltage[:, feeder.load_bus, feeder.load_phase])
     s = int(np.argmax(np.where(np.isfinite(moved), moved, np.inf)))
-    raise InfeasibleError(
-        f"sample {s}: no voltages were found at which all loads get their {drawn_kw[s].sum():.4g} kW; "
-        "the feeder is too weak for it, so lower the loads or the exports"
-    )
+    raise NoFlowError(s, float(drawn_kw[s].sum()))
 
 
 def feeder_violations(feeder: Feeder, flow: Flow, rows: np.ndarray, tolerance: float = 1e-6) -> list[Violation]:

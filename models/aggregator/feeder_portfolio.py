@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...instances.errors import InfeasibleError
+from ...instances.errors import NoFlowError
 from ...instances.feeder_portfolio import FeederPortfolioInstance, tiny_feeder_portfolio
 from ..problem import Criterion, Problem, Violation, described
 from . import portfolio
@@ -69,10 +69,9 @@ def violations(instance: FeederPortfolioInstance, decision: FeederPortfolioDecis
     net = decision.net_load_kw.reshape(-1, len(instance.load))
     try:
         flow = sweep(instance, net)
-    except InfeasibleError as error:
-        message = "no voltages were found at which all loads get their power"
-        s = int(str(error).split(":")[0].removeprefix("sample "))
-        return [*found, Violation(message, str(instance.sample[s]), float(net[s].sum()), 0.0, "kW")]
+    except NoFlowError as error:
+        message, where = "no voltages were found at which all loads get their power", instance.sample[error.position]
+        return [*found, Violation(message, str(where), error.total_kw, 0.0, "kW")]
     return found + feeder_violations(instance, flow, instance.sample, NETWORK_TOLERANCE)
 
 
@@ -80,7 +79,7 @@ def worst_loading(instance: FeederPortfolioInstance, decision: FeederPortfolioDe
     """Greatest current of all scenarios and intervals in parts of its conductor's rating; inf without a flow."""
     try:
         flow = sweep(instance, decision.net_load_kw.reshape(-1, len(instance.load)))
-    except InfeasibleError:
+    except NoFlowError:
         return float("inf")
     rating = instance.rating_a[:, None]
     size = np.abs(flow.line_current_a)

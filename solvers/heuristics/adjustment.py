@@ -16,8 +16,9 @@ import numpy as np
 from ...instances.adjustment import AdjustmentInstance
 from ...instances.errors import NotApplicable
 from ...models.aggregator.adjustment import AdjustmentDecision
-from ..adjustment_runs import excesses
-from ..adjustment_tangents import AIM, Limits
+from ..adjustment_runs import breaks_limits
+from ..adjustment_tangents import AIM
+from ..feeder_limits import Limits
 from ..kernels.load_flow import voltage_sensitivity
 from ..method import Answer
 
@@ -73,7 +74,7 @@ def run_same_share(instance: AdjustmentInstance) -> Answer:
 def _run(instance: AdjustmentInstance, ask: Ask) -> Answer:
     limits = Limits.of_feeder(instance)
     change = np.zeros_like(instance.net_load_kw)
-    for s in np.flatnonzero((excesses(instance, change, limits) > AIM).any(axis=1)):
+    for s in np.flatnonzero(breaks_limits(instance, limits)):
         change[s] = _sample(instance, int(s), limits, ask)
     return Answer(AdjustmentDecision(instance=instance, adjustment_kw=change))
 
@@ -86,10 +87,10 @@ def _sample(instance: AdjustmentInstance, s: int, limits: Limits, ask: Ask) -> n
         worst = int(np.argmax(excess))
         if excess[worst] <= AIM:
             return change
-        row, most = limits.row(state, change, worst)
-        lack = float(row @ change) - most
-        # A kW of reduction answers with minus its row, a kW of raise with its row.
-        reduces = row < 0
+        row, _ = limits.tangent(state, instance.net_load_kw[s] - change, worst)
+        lack = float(excess[worst] * limits.size[worst])
+        # Where more net load breaks the limit, less of it helps.
+        reduces = row > 0
         room = np.where(reduces, instance.reducible_kw[s] - change, instance.raisable_kw[s] + change)
         asked = ask(np.abs(row), np.maximum(room, 0.0), lack)
         if not asked.any():

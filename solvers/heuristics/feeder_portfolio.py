@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from ...instances.errors import InfeasibleError, NotApplicable
+from ...instances.errors import InfeasibleError, NoFlowError, NotApplicable
 from ...instances.feeder_portfolio import FeederPortfolioInstance
 from ...models.linear_program import LinearProgram
 from ..adjustment_runs import adjusted
@@ -67,8 +67,8 @@ def run_same_part(instance: FeederPortfolioInstance, *, time_limit_s: float | No
 def _kept(network: Network, net_kw: np.ndarray) -> np.ndarray:
     """Whether net loads (S, L) break no limit, (S,) of bool."""
     try:
-        return np.asarray((network.excess(net_kw) <= AIM).all(axis=1))
-    except InfeasibleError:
+        return np.asarray((network.limits.excesses(net_kw) <= AIM).all(axis=1))
+    except NoFlowError:
         # Some have no flow at all: one by one.
         if len(net_kw) == 1:
             return np.zeros(1, bool)
@@ -115,7 +115,11 @@ def run_clamps(instance: FeederPortfolioInstance, rounds: int, *, time_limit_s: 
             raise NotApplicable("the solver stopped before it had a point; allow more time")
         point = found.point
         net = network.net_load_kw(point)
-        broken = np.flatnonzero((network.excess(net) > AIM).any(axis=1))
+        try:
+            broken = np.flatnonzero((network.limits.excesses(net) > AIM).any(axis=1))
+        except NoFlowError:
+            notes = (f"the schedule of round {k} has no load flow to adjust it by",)
+            break
         if not len(broken):
             break
         change = adjusted(changes_of(instance, net, broken)).change_kw

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ...instances.aggregator import Feeder
-from ...instances.errors import InfeasibleError
+from ...instances.errors import NoFlowError
 from .jit import njit
 
 CHUNK = 64
@@ -50,7 +50,7 @@ def power_flow(feeder: Feeder, net_load_kw: Any, net_load_kvar: Any = None) -> n
     ------
     ValueError
         For another number of loads, or a number that is not finite.
-    InfeasibleError
+    NoFlowError
         If no voltages are found at which all loads of a sample get their power.
     """
     power = _power(feeder, net_load_kw, net_load_kvar)
@@ -150,7 +150,7 @@ def voltage_sensitivity(feeder: Feeder, net_load_kw: Any, net_load_kvar: Any = N
     ------
     ValueError
         For several samples at once, and as :func:`power_flow`.
-    InfeasibleError
+    NoFlowError
         As :func:`power_flow`.
     """
     power = _power(feeder, net_load_kw, net_load_kvar)
@@ -221,10 +221,7 @@ def _refuse_unsettled(feeder: Feeder, power: np.ndarray, voltage: np.ndarray) ->
         # A chunk fails as a whole; the sample that is to blame is the one with the greatest ξ.
         near = slice(s, s + CHUNK)
         s += int(np.argmax(existence_margin(feeder, power[near].real / 1e3, power[near].imag / 1e3)))
-        raise InfeasibleError(
-            f"sample {s}: no voltages were found at which all loads get their {power[s].real.sum() / 1e3:.4g} kW; "
-            "the feeder is too weak for it, so lower the loads or the exports"
-        )
+        raise NoFlowError(s, float(power[s].real.sum()) / 1e3)
 
 
 @njit()
