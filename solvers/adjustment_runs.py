@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..instances.adjustment import AdjustmentInstance
-from ..instances.errors import InfeasibleError, NoFlowError, NotApplicable
+from ..instances.errors import InfeasibleError, NotApplicable
 from ..models.aggregator.adjustment import AdjustmentDecision, AdjustmentPrices
 from ..models.aggregator.adjustment_program import build_acopf
 from .adjustment_tangents import AIM, ROUNDS, Adjusted, adjust_sample
@@ -44,18 +44,9 @@ class Adjustments:
 
 
 def breaks_limits(instance: AdjustmentInstance, limits: Limits) -> np.ndarray:
-    """Whether each sample breaks a limit if nothing is changed, (S,) of bool.
-
-    Raises
-    ------
-    NoFlowError
-        If a sample has no flow, by its name.
-    """
-    try:
-        excess = limits.excesses(instance.net_load_kw, instance.net_load_kvar)
-    except NoFlowError as error:
-        raise NoFlowError(error.position, error.total_kw, str(instance.sample[error.position])) from None
-    return np.asarray((excess > AIM).any(axis=1))
+    """Whether each sample breaks a limit if nothing is changed, or has no flow then, (S,) of bool."""
+    excess = limits.excesses_or_nan(instance.net_load_kw, instance.net_load_kvar)
+    return np.asarray(~(excess <= AIM).all(axis=1))
 
 
 def adjusted(instance: AdjustmentInstance, *, rounds: int = ROUNDS) -> Adjustments:
@@ -75,7 +66,7 @@ def adjusted(instance: AdjustmentInstance, *, rounds: int = ROUNDS) -> Adjustmen
     Raises
     ------
     NoFlowError
-        If a sample has no flow without changes.
+        If a sample has no flow, not even with its net loads as small as they can be made.
     """
     limits = Limits.of_feeder(instance)
     change = np.zeros_like(instance.net_load_kw)

@@ -18,17 +18,21 @@ import numpy as np
 from scipy import sparse
 
 from ..instances.adjustment import AdjustmentInstance
-from ..instances.errors import InfeasibleError
+from ..instances.errors import InfeasibleError, NoFlowError
 from ..models.linear_program import LinearProgram
 from .array_programs import solve_arrays
 from .feeder_limits import Limits, Tangents
-from .kernels.load_flow import voltage_sensitivity
+from .kernels.load_flow import Sensitivity, voltage_sensitivity
 
 AIM = 1e-10
 """What a limit may be missed by in the end, relative to it; rules allow a hundred times as much."""
 
 ROUNDS = 40
 """More than any sample needed that settled at all."""
+
+
+HALVINGS = 20
+"""Of the way back from a proposal without a flow."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def adjust_sample(
     limits : Limits
         Of the feeder.
     begin_kw : (n,) array, kW, optional
-        Where the first tangents are taken; at no change unless given.
+        Where the first tangents are taken; unless given, at no change, or where net loads are as small as they can be
+        made, if there is no flow without changes.
     rounds : int
         Greatest number of linear programs.
 
@@ -78,28 +83,38 @@ def adjust_sample(
     Raises
     ------
     NoFlowError
-        If the sample has no flow at the beginning.
+        If the sample has no flow at the beginning, by its name.
     """
-    net, reactive = instance.net_load_kw[s], instance.net_load_kvar[s]
+    net = instance.net_load_kw[s]
+    if begin_kw is None and _state(instance, s, np.zeros(len(net))) is None:
+        begin_kw = np.clip(net, -instance.raisable_kw[s], instance.reducible_kw[s])
     change = np.zeros(len(net)) if begin_kw is None else begin_kw
+    bearable = change
     tangents, price = Tangents(), np.zeros(len(limits.value))
     best: Adjusted | None = None
     for k in range(rounds + 1):
-        state = voltage_sensitivity(instance, net - change, reactive)
-        excess = limits.excess(state)
-        broken, loose = excess > AIM, (price > 0) & (excess < -AIM)
-        first = begin_kw is not None and k == 0
+        # A proposal without a flow is pulled back towards the last one that has one.
+        whole = begin_kw is not None and k == 0
+        state = _state(instance, s, change)
+        for _ in range(HALVINGS):
+            if state is None:
+                change, whole = 0.5 * (change + bearable), True
+                state = _state(instance, s, change)
+        if state is None:
+            raise NoFlowError(s, float((net - change).sum()), str(instance.sample[s]))
+        bearable, excess = change, limits.excess(state)
+        broken, loose = excess > AIM, (price > 0) & (excess < -AIM) & (not whole or k == 0)
         if not broken.any():
             cost = float(np.abs(change) @ instance.price)
             if best is None or cost < float(np.abs(best.change_kw) @ instance.price):
                 best = Adjusted(change, False, price, k)
-            if not (loose.any() or first):
+            if not (loose.any() or whole):
                 break
         if k == rounds:
             break
         tangents.drop(loose[None])
-        # At a given point what is kept there is needed too, or the next program would leave it.
-        tangents.add(limits, state, net - change, np.flatnonzero(broken | loose | first))
+        # At a point that no program proposed what is kept is needed too, or the next one would leave it.
+        tangents.add(limits, state, net - change, np.flatnonzero(broken | loose | whole))
         try:
             change, duals = _cheapest(instance, s, tangents)
         except InfeasibleError:
@@ -109,6 +124,14 @@ def adjust_sample(
         price = np.zeros(len(price))
         np.add.at(price, tangents.which, np.maximum(-duals, 0.0))
     return Adjusted(change, True, price, rounds) if best is None else best
+
+
+def _state(instance: AdjustmentInstance, s: int, change_kw: np.ndarray) -> Sensitivity | None:
+    """Flow of a sample after changes and how it answers more of them, None where there is none."""
+    try:
+        return voltage_sensitivity(instance, instance.net_load_kw[s] - change_kw, instance.net_load_kvar[s])
+    except NoFlowError:
+        return None
 
 
 def _cheapest(instance: AdjustmentInstance, s: int, tangents: Tangents) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..instances.aggregator import Feeder
+from ..instances.errors import NoFlowError
 from .kernels.load_flow import Sensitivity, conductor_currents, power_flow
 
 
@@ -61,6 +62,22 @@ class Limits:
         voltage = power_flow(self.feeder, net_load_kw, net_load_kvar)
         current = conductor_currents(self.feeder, voltage, net_load_kw, net_load_kvar)
         return self._relative(np.abs(voltage), np.abs(current))
+
+    def excesses_or_nan(self, net_load_kw: np.ndarray, net_load_kvar: np.ndarray | None = None) -> np.ndarray:
+        """As :meth:`excesses`, (S, m), with NaN in the rows of samples that have no flow."""
+        try:
+            return self.excesses(net_load_kw, net_load_kvar)
+        except NoFlowError:
+            if len(net_load_kw) == 1:
+                return np.full((1, len(self.value)), np.nan)
+        half = len(net_load_kw) // 2
+        parts = (slice(None, half), slice(half, None))
+        return np.concatenate(
+            [
+                self.excesses_or_nan(net_load_kw[part], None if net_load_kvar is None else net_load_kvar[part])
+                for part in parts
+            ]
+        )
 
     def _relative(self, voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
         reached = np.concatenate([-voltage, voltage, current], axis=-1)

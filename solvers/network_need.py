@@ -74,7 +74,7 @@ def network_need(instance: AdjustmentInstance) -> NetworkNeed:
     Raises
     ------
     NoFlowError
-        If a sample has no flow without changes.
+        If a sample has no flow, not even with its net loads as small as they can be made.
     """
     found = adjusted(instance)
     return NetworkNeed(found.change_kw.sum(axis=1), found.rounds > 0, found.short)

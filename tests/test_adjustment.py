@@ -424,6 +424,20 @@ def test_a_sample_without_a_flow_is_named():
         cw.solve(weak, method="tangents")
 
 
+def test_a_sample_without_a_flow_is_changed_until_it_has_one():
+    line = one_line()
+    more = line.replace(
+        net_load_kw=line.net_load_kw + 40.0 * np.eye(4)[:, [3, 1, 2, 0]] * [[0], [0], [0], [1]],
+        reducible_kw=line.reducible_kw + 40.0 * np.eye(4)[:, [3, 1, 2, 0]] * [[0], [0], [0], [1]],
+    )
+    drawn = 216.2 * (230 - 216.2) / 0.5 / 1e3
+    for method in ("tangents", "acopf"):
+        found = cw.solve(more, method=method).decision.adjustment_kw
+        assert found[3, 0] == pytest.approx(48.0 - drawn, abs=1e-6)
+    with pytest.raises(cw.NotApplicable, match="evening: there is no flow to begin with; see tangents"):
+        cw.solve(more, method="effect")
+
+
 # --- days of homes
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...instances.adjustment import AdjustmentInstance
-from ...instances.errors import NotApplicable
+from ...instances.errors import NoFlowError, NotApplicable
 from ...models.aggregator.adjustment import AdjustmentDecision
 from ..adjustment_runs import breaks_limits
 from ..adjustment_tangents import AIM
@@ -82,7 +82,10 @@ def _run(instance: AdjustmentInstance, ask: Ask) -> Answer:
 def _sample(instance: AdjustmentInstance, s: int, limits: Limits, ask: Ask) -> np.ndarray:
     change = np.zeros(len(instance.load))
     for _ in range(TURNS):
-        state = voltage_sensitivity(instance, instance.net_load_kw[s] - change, instance.net_load_kvar[s])
+        try:
+            state = voltage_sensitivity(instance, instance.net_load_kw[s] - change, instance.net_load_kvar[s])
+        except NoFlowError:
+            raise NotApplicable(f"{instance.sample[s]}: there is no flow to begin with; see tangents") from None
         excess = limits.excess(state)
         worst = int(np.argmax(excess))
         if excess[worst] <= AIM:

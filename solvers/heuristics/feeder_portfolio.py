@@ -65,14 +65,8 @@ def run_same_part(instance: FeederPortfolioInstance, *, time_limit_s: float | No
 
 
 def _kept(network: Network, net_kw: np.ndarray) -> np.ndarray:
-    """Whether net loads (S, L) break no limit, (S,) of bool."""
-    try:
-        return np.asarray((network.limits.excesses(net_kw) <= AIM).all(axis=1))
-    except NoFlowError:
-        # Some have no flow at all: one by one.
-        if len(net_kw) == 1:
-            return np.zeros(1, bool)
-        return np.concatenate([_kept(network, row[None]) for row in net_kw])
+    """Whether net loads (S, L) have a flow and break no limit, (S,) of bool."""
+    return np.asarray((network.limits.excesses_or_nan(net_kw) <= AIM).all(axis=1))
 
 
 def _part(network: Network, net_kw: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
