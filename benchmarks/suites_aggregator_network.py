@@ -136,7 +136,7 @@ def need_section(out: Path) -> Section:
         note = (
             f"Least adjustments that keep every limit, {DAYS} winter days, all homes with vehicles and panels, "
             f"{share:.0%} with heat pumps; positive where net load is reduced. Half-hours in which some day breaks a "
-            "limit. short: days on which no adjustments keep all limits; what comes nearest is counted. left: what a "
+            "limit. short: days on which no adjustments were found; what comes nearest counts. left: what a "
             "cautious aggregator offers, the charging that is there with 95 % less what the network needs with 95 %."
         )
         shown = frame[frame["days out of limits"] > 0]

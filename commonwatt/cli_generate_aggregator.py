@@ -102,7 +102,7 @@ def generate_adjustment(
     begin: Annotated[float, typer.Option("--from", help="Hour at which each day's part begins.")] = 0.0,
     end: Annotated[float, typer.Option("--to", help="Hour at which it ends.")] = 24.0,
     seed: SeedOption = 0,
-    nature: Annotated[int | None, typer.Option(help="Seed of what comes, if other days are to be met.")] = None,
+    nature: Annotated[int | None, typer.Option(help="Seed of the days, for others of the same homes.")] = None,
     pv: Annotated[float, typer.Option(help="Share of homes with panels.")] = 1.0,
     heat_pump: Annotated[float, typer.Option(help="Share of homes with a heat pump.")] = 0.3,
     vehicle: Annotated[float, typer.Option(help="Share of homes with an electric vehicle.")] = 1.0,
@@ -114,6 +114,8 @@ def generate_adjustment(
     from commonwatt.instances.sources.feeder_days import feeder_days
 
     if opendss is None:
+        if rating:
+            raise ValueError("--rating is of lines of an OpenDSS file; give --opendss too")
         from commonwatt.instances.sources.radial_feeder import radial_feeder
 
         feeder = radial_feeder(homes, seed=seed, source_pu=source_pu, trunk_mm2=trunk_mm2)

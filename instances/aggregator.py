@@ -81,6 +81,9 @@ class Feeder(Record):
         if len(self.phase) != PHASES:
             found = str(len(self.phase))
             yield Fault("phase", "phase", "", found, "are not three phases", "leave unused conductors without loads")
+        if self.lowest_v <= 0:
+            message, remedy = "must be positive", "give a voltage at which loads still get their power"
+            yield Fault("settings", "lowest_v", "", f"{self.lowest_v:g}", message, remedy)
         if self.highest_v <= self.lowest_v:
             message = f"is not above lowest_v, {self.lowest_v:g} V"
             yield Fault("settings", "highest_v", "", f"{self.highest_v:g}", message, "exchange the two")

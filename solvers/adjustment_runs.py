@@ -10,12 +10,12 @@ from ..instances.adjustment import AdjustmentInstance
 from ..instances.errors import InfeasibleError, NotApplicable
 from ..models.aggregator.adjustment import AdjustmentDecision, AdjustmentPrices
 from ..models.aggregator.adjustment_program import build_acopf
-from .adjustment_tangents import AIM, ROUNDS, Adjusted, adjust_sample
+from .adjustment_tangents import AIM, ROUNDS, Adjusted, adjust_sample, state_after
 from .feeder_limits import Limits
-from .kernels.load_flow import voltage_sensitivity
 from .method import Answer
 from .program_runs import Part, Watch, built_in, run_in_turn, timed
-from .scip_programs import solve_scip
+from .programs import SolverError
+from .scip_programs import FLOW_OPTIONS, solve_scip
 
 SCIP_GAP = 2e-7
 """Relative gap at which a sample's tree ends; the rules call what is within 1e-6 optimal."""
@@ -111,13 +111,7 @@ def run_tangents(instance: AdjustmentInstance) -> Answer:
 
 
 def run_one_linearisation(instance: AdjustmentInstance) -> Answer:
-    """One linear program for every sample.
-
-    Raises
-    ------
-    InfeasibleError
-        If even that cannot be kept.
-    """
+    """One linear program for every sample, whatever load flows say of it."""
     found = adjusted(instance, rounds=1)
     return Answer(AdjustmentDecision(instance=instance, adjustment_kw=found.change_kw))
 
@@ -125,26 +119,29 @@ def run_one_linearisation(instance: AdjustmentInstance) -> Answer:
 def explained(instance: AdjustmentInstance, s: int, change_kw: np.ndarray, verdict: str) -> str:
     """Why a sample is short, in its own words: the limit that stays broken most, and what there was to change."""
     limits = Limits.of_feeder(instance)
-    state = voltage_sensitivity(instance, instance.net_load_kw[s] - change_kw, instance.net_load_kvar[s])
+    lower, higher = instance.reducible_kw[s].sum(), instance.raisable_kw[s].sum()
+    room = (
+        f"net loads can be reduced by {lower:.4g} kW and raised by {higher:.4g} kW in all, so let more of them be "
+        "changed or strengthen the feeder"
+    )
+    state = state_after(instance, s, change_kw)
+    if state is None:
+        return f"{instance.sample[s]}: {verdict} all limits: as near as loads come, there is no load flow; {room}"
     excess = limits.excess(state)
     worst, n = int(np.argmax(excess)), len(instance.load)
     if worst < 2 * n:
         kind = ("at least", instance.lowest_v) if worst < n else ("at most", instance.highest_v)
         stays = (
-            f"the voltage of {instance.load[worst % n]} is {abs(state.voltage_v[worst % n]):.1f} V, "
+            f"the voltage of {instance.load[worst % n]} is {abs(state.voltage_v[worst % n]):.6g} V, "
             f"and should be {kind[0]} {kind[1]:g} V"
         )
     else:
         line, phase = instance.conductors[0][worst - 2 * n]
         stays = (
             f"the current of {instance.line[line]}, phase {instance.phase[phase]}, is "
-            f"{abs(state.current_a[worst - 2 * n]):.1f} A, and should be at most {instance.rating_a[line]:g} A"
+            f"{abs(state.current_a[worst - 2 * n]):.6g} A, and should be at most {instance.rating_a[line]:g} A"
         )
-    lower, higher = instance.reducible_kw[s].sum(), instance.raisable_kw[s].sum()
-    return (
-        f"{instance.sample[s]}: {verdict} all limits: as near as loads come, {stays}; net loads can be reduced by "
-        f"{lower:.4g} kW and raised by {higher:.4g} kW in all, so let more of them be changed or strengthen the feeder"
-    )
+    return f"{instance.sample[s]}: {verdict} all limits: as near as loads come, {stays}; {room}"
 
 
 def run_acopf(instance: AdjustmentInstance, *, time_limit_s: float | None = None) -> Answer:
@@ -176,9 +173,13 @@ def run_acopf(instance: AdjustmentInstance, *, time_limit_s: float | None = None
 def _acopf_of_sample(instance: AdjustmentInstance, s: int, limits: Limits, watch: Watch) -> Part[Adjusted]:
     model, seconds = timed(lambda: build_acopf(instance, s))
     try:
-        outcome = solve_scip(model, time_limit_s=watch.left(), gap=SCIP_GAP, **{"numerics/feastol": 1e-9})
+        outcome = solve_scip(model, time_limit_s=watch.left(), gap=SCIP_GAP, **FLOW_OPTIONS)
     except InfeasibleError:
         nearest = adjust_sample(instance, s, limits)
+        if not nearest.short:
+            raise SolverError(
+                f"{instance.sample[s]}: SCIP finds no changes, and tangents some that keep all limits"
+            ) from None
         raise InfeasibleError(explained(instance, s, nearest.change_kw, "there are no changes that keep")) from None
     if not outcome.has_solution:
         # Tangents have a point where SCIP has none yet, and nothing is what it must cost at least.

@@ -31,6 +31,9 @@ ROUNDS = 40
 """More than any sample needed that settled at all."""
 
 
+STILL = 1e-6
+"""How near two points that break tangents least have to be for a sample to count as short, relative to its powers."""
+
 HALVINGS = 20
 """Of the way back from a proposal without a flow."""
 
@@ -42,7 +45,7 @@ class Adjusted:
     Parameters
     ----------
     change_kw : (n,) array, kW
-        Reduction of each net load; where the sample is short, what comes nearest.
+        Reduction of each net load; where the sample is short, what comes nearest as far as tangents are right.
     short : bool
         Whether no changes were found that keep all limits.
     price : (m,) array, currency/h for each V or A
@@ -86,24 +89,25 @@ def adjust_sample(
         If the sample has no flow at the beginning, by its name.
     """
     net = instance.net_load_kw[s]
-    if begin_kw is None and _state(instance, s, np.zeros(len(net))) is None:
+    if begin_kw is None and state_after(instance, s, np.zeros(len(net))) is None:
         begin_kw = np.clip(net, -instance.raisable_kw[s], instance.reducible_kw[s])
     change = np.zeros(len(net)) if begin_kw is None else begin_kw
     bearable = change
     tangents, price = Tangents(), np.zeros(len(limits.value))
-    best: Adjusted | None = None
+    best, nearest, restarted = None, None, False
     for k in range(rounds + 1):
         # A proposal without a flow is pulled back towards the last one that has one.
-        whole = begin_kw is not None and k == 0
-        state = _state(instance, s, change)
+        whole, restarted = restarted or (begin_kw is not None and k == 0), False
+        given = whole
+        state = state_after(instance, s, change)
         for _ in range(HALVINGS):
             if state is None:
                 change, whole = 0.5 * (change + bearable), True
-                state = _state(instance, s, change)
+                state = state_after(instance, s, change)
         if state is None:
             raise NoFlowError(s, float((net - change).sum()), str(instance.sample[s]))
         bearable, excess = change, limits.excess(state)
-        broken, loose = excess > AIM, (price > 0) & (excess < -AIM) & (not whole or k == 0)
+        broken, loose = excess > AIM, (price > 0) & (excess < -AIM) & (not whole or given)
         if not broken.any():
             cost = float(np.abs(change) @ instance.price)
             if best is None or cost < float(np.abs(best.change_kw) @ instance.price):
@@ -120,13 +124,19 @@ def adjust_sample(
         except InfeasibleError:
             if best is not None:
                 break
-            return Adjusted(_nearest(instance, s, tangents, limits), True, price, k + 1)
+            # Tangents may hold back what is allowed: they are taken anew where they are broken least.
+            change = _nearest(instance, s, tangents, limits)
+            if nearest is not None and np.abs(change - nearest).max() <= STILL * instance.size_kw:
+                return Adjusted(change, True, price, k + 1)
+            nearest, restarted, tangents = change, True, Tangents()
+            price = np.zeros(len(price))
+            continue
         price = np.zeros(len(price))
         np.add.at(price, tangents.which, np.maximum(-duals, 0.0))
     return Adjusted(change, True, price, rounds) if best is None else best
 
 
-def _state(instance: AdjustmentInstance, s: int, change_kw: np.ndarray) -> Sensitivity | None:
+def state_after(instance: AdjustmentInstance, s: int, change_kw: np.ndarray) -> Sensitivity | None:
     """Flow of a sample after changes and how it answers more of them, None where there is none."""
     try:
         return voltage_sensitivity(instance, instance.net_load_kw[s] - change_kw, instance.net_load_kvar[s])

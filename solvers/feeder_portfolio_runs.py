@@ -10,7 +10,7 @@ from ..models.aggregator.feeder_portfolio_program import build_feeder_portfolio
 from .feeder_portfolio_cuts import Network, portfolio_prices, read, why_short, with_tangents
 from .method import Answer
 from .program_runs import Watch, timed
-from .scip_programs import solve_scip
+from .scip_programs import FLOW_OPTIONS, solve_scip
 
 SCIP_GAP = 2e-7
 """Relative gap at which the tree ends; the rules call what is within 1e-6 optimal."""
@@ -30,7 +30,7 @@ def run_acopf(instance: FeederPortfolioInstance, *, time_limit_s: float | None =
     network, more = timed(lambda: Network(instance))
     model, seconds = timed(lambda: build_feeder_portfolio(instance))
     try:
-        outcome = solve_scip(model, time_limit_s=watch.left(), gap=SCIP_GAP, **{"numerics/feastol": 1e-9})
+        outcome = solve_scip(model, time_limit_s=watch.left(), gap=SCIP_GAP, **FLOW_OPTIONS)
     except InfeasibleError:
         raise InfeasibleError(why_short(network, "there is no schedule that keeps")) from None
     if not outcome.has_solution:

@@ -21,6 +21,15 @@ SEES = frozenset({"SOSConstraint"})
 """Components that SCIP sees beside those of HiGHS."""
 
 
+FLOW_OPTIONS: dict[str, Any] = {
+    "numerics/feastol": 1e-9,
+    "constraints/nonlinear/tightenlpfeastol": False,
+    "propagating/obbt/freq": -1,
+}
+"""For programs with load flows: limits to 1e-9. The two others would ask for linear programs tighter than SoPlex takes,
+and SCIP then goes round for ever now and then, past any time limit."""
+
+
 def scip_is_installed() -> bool:
     """Whether the extra is there."""
     from importlib.util import find_spec

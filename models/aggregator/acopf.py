@@ -188,7 +188,12 @@ def _declare_limits(model: Any, feeder: Feeder, current_a: np.ndarray, move_v: n
     def within_rating(m: Any, k: int, p: int) -> Any:
         if on_line[k, p] <= feeder.rating_a[k]:
             return pyo.Constraint.Skip
-        return m.line_x[k, p] ** 2 + m.line_y[k, p] ** 2 <= float(feeder.rating_a[k] / UNIT_A) ** 2
+        rating = float(feeder.rating_a[k] / UNIT_A)
+        if rating <= 0:
+            m.line_x[k, p].fix(0.0)
+            m.line_y[k, p].fix(0.0)
+            return pyo.Constraint.Skip
+        return (m.line_x[k, p] / rating) ** 2 + (m.line_y[k, p] / rating) ** 2 <= 1.0
 
     model.within_rating = pyo.Constraint(model.line, model.phase, rule=within_rating)
 

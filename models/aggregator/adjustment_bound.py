@@ -80,7 +80,7 @@ def cost_bound(instance: AdjustmentInstance, prices: AdjustmentPrices | None) ->
         prices.current_price.any(axis=(1, 2))
     )
     found = (_sample_bound(instance, prices, int(s)) for s in np.flatnonzero(charged))
-    return float(instance.dt_h * sum(max(one, 0.0) for one in found))
+    return float(instance.dt_h * sum(max(0.0, one) for one in found))
 
 
 def _sample_bound(instance: AdjustmentInstance, prices: AdjustmentPrices, s: int) -> float:
@@ -105,7 +105,7 @@ def _sample_bound(instance: AdjustmentInstance, prices: AdjustmentPrices, s: int
     affordable = np.where(free, np.inf, point.cost / np.where(free, 1.0, instance.price))
     least = np.maximum(-instance.raisable_kw[s], -affordable)
     greatest = np.minimum(instance.reducible_kw[s], affordable)
-    proved = 0.0
+    proved, before = 0.0, -np.inf
     for _ in range(ROUNDS):
         span = np.maximum(greatest - point.change_kw, point.change_kw - least)
         radius = voltage_radius(reach, span, instance.price, 2 * point.cost)
@@ -116,7 +116,7 @@ def _sample_bound(instance: AdjustmentInstance, prices: AdjustmentPrices, s: int
         worth = instance.price * np.abs(corners) + least_brackets(h, k, power, point.voltage, radius)
         best = worth.min(axis=0)
         total = fixed + float(low_price @ lowest_part(lowest, size, radius)) + float(best.sum())
-        better, proved = total - proved, max(proved, total)
+        better, before, proved = total - before, total, max(proved, total)
         if better <= SETTLED * point.cost:
             break
         least, greatest = kept_ranges(corners, worth - best, max(point.cost - total, 0.0))

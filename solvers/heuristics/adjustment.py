@@ -1,7 +1,8 @@
 """Adjustments by rules: who is asked first where a limit of the network is broken.
 
 All of them look at the limit that is broken most, ask loads until its tangent says that it is kept, compute the flow
-anew, and go on with the limit that is then broken most. What was asked of a load is not taken back.
+anew, and go on with the limit that is then broken most. What was asked of a load is taken back only where another
+limit asks for the opposite.
 
 Source: Postnikov et al., section on the network ("determines the sensitivities of each agent … and makes adjustments to
 the agents based on their impact on the constraints"); order by price and shares ours.
