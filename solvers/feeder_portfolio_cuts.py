@@ -232,10 +232,11 @@ def with_tangents(network: Network, watch: Watch, *, rounds: int = ROUNDS, begin
     best: np.ndarray | None = None
     seen, worst, count = np.zeros(len(network.fixed_kw), bool), np.inf, 0
     while count < rounds:
-        net, excess = network.flowing(network.net_load_kw(last.point))
+        proposed = network.net_load_kw(last.point)
+        net, excess = network.flowing(proposed)
         broken, loose = excess > AIM, network.loose(cuts, last, excess)
         worst = float(excess.max())
-        if not broken.any() and (best is None or last.objective < float(cost @ best)):
+        if not broken.any() and net is proposed and (best is None or last.objective < float(cost @ best)):
             best = last.point
         if not (broken.any() or loose.any()) or (worst <= CLOSE and count >= PATIENCE):
             break
