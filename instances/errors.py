@@ -96,14 +96,14 @@ class NoFlowError(InfeasibleError):
     """
 
     def __init__(self, position: int, total_kw: float, name: str = "") -> None:
-        self.position, self.total_kw = position, total_kw
+        self.position, self.total_kw, self.name = position, total_kw, name
         super().__init__(
             f"{name or f'net_load_kw[{position}]'}: no voltages were found at which all loads get their "
             f"{total_kw:.4g} kW; the feeder is too weak for it, so lower the loads or the exports"
         )
 
-    def __reduce__(self) -> tuple[type[NoFlowError], tuple[int, float]]:
-        return (type(self), (self.position, self.total_kw))
+    def __reduce__(self) -> tuple[type[NoFlowError], tuple[int, float, str]]:
+        return (type(self), (self.position, self.total_kw, self.name))
 
 
 class NotApplicable(ReportedError):  # noqa: N818  (a public name: the method is at fault for nothing)

@@ -32,7 +32,7 @@ class FeederPortfolioInstance(PortfolioInstance, Feeder):
     Parameters
     ----------
     connected_at : (n,) references to ``load``
-        Connection of each member; several may share one, and one may have none.
+        Connection of each member; several members may share a connection, and a connection may have no member.
     """
 
     problem: ClassVar[str] = "aggregator.feeder_portfolio"

@@ -7,10 +7,13 @@ prices around any point; what must not matter (order, units of money), and what 
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pyomo.environ as pyo
 import pytest
 from commonwatt.instances.adjustment import AdjustmentInstance
+from commonwatt.instances.errors import NoFlowError
 from commonwatt.instances.sources.feeder_days import feeder_days, owners
 from commonwatt.instances.sources.radial_feeder import radial_feeder
 from commonwatt.instances.sources.small_adjustment import evening_street, one_line
@@ -432,6 +435,12 @@ def test_rules_name_what_is_broken():
     found = [str(one) for one in violations(line, AdjustmentDecision(instance=line, adjustment_kw=beyond))]
     assert any(one.startswith("night, home: more is reduced than can be (0.1 kW against 0 kW)") for one in found)
     assert any(one.startswith("night, workshop: more is raised than can be (0.1 kW against 0 kW)") for one in found)
+
+
+def test_a_sample_without_a_flow_keeps_its_name_between_processes():
+    error = pickle.loads(pickle.dumps(NoFlowError(3, 40.0, "evening")))
+    assert str(error).startswith("evening: no voltages were found")
+    assert (error.position, error.total_kw) == (3, 40.0)
 
 
 def test_a_sample_without_a_flow_is_named():

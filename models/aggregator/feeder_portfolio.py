@@ -17,12 +17,11 @@ import numpy as np
 
 from ...instances.errors import NoFlowError
 from ...instances.feeder_portfolio import FeederPortfolioInstance, tiny_feeder_portfolio
-from ..problem import Criterion, Problem, Violation, described
+from ..problem import Problem, Violation, described
 from . import portfolio
 from . import portfolio_criteria as criteria
 from .adjustment import NETWORK_TOLERANCE
 from .feeder_flow import feeder_violations, sweep
-from .portfolio_bound import profit_bound
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -95,15 +94,7 @@ FEEDER_PORTFOLIO = Problem(
     prices=FeederPortfolioPrices,
     violations=violations,
     criteria=(
-        Criterion(
-            "risk_adjusted_profit",
-            "mean profit and the mean of its worst part, weighted",
-            "currency",
-            "max",
-            criteria.risk_adjusted_profit,
-            criteria.scale,
-            profit_bound,
-        ),
+        criteria.RISK_ADJUSTED_PROFIT,
         described("expected_profit", "mean profit", "currency", "max", criteria.expected_profit),
         described("tail_profit", "mean of the worst part of profits", "currency", "max", criteria.tail_profit),
         described("missing_kwh", "mean energy sold and not delivered", "kWh", "min", criteria.missing_kwh),

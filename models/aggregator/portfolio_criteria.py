@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...instances.portfolio import PortfolioInstance
+from ..problem import Criterion
 from .portfolio import PortfolioDecision, size_kw
+from .portfolio_bound import profit_bound
 
 
 def profits(instance: PortfolioInstance, decision: PortfolioDecision) -> np.ndarray:
@@ -118,3 +120,15 @@ def scale(instance: PortfolioInstance) -> float:
     """A thousandth of what the greatest power of all members is worth over the horizon, currency."""
     price = np.abs(instance.day_ahead_price).mean()
     return 1e-3 * float(price * size_kw(instance) * len(instance.interval) * instance.dt_h) or 1.0
+
+
+RISK_ADJUSTED_PROFIT = Criterion(
+    "risk_adjusted_profit",
+    "mean profit and the mean of its worst part, weighted",
+    "currency",
+    "max",
+    risk_adjusted_profit,
+    scale,
+    profit_bound,
+)
+"""What portfolios are judged by first, with a feeder or without."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ...instances.portfolio import PortfolioInstance, tiny_portfolio
-from ..problem import Criterion, Problem, described
+from ..problem import Problem, described
 from . import portfolio
 from . import portfolio_criteria as criteria
 from .adjustment import ADJUSTMENT
 from .feeder_portfolio import FEEDER_PORTFOLIO
 from .firm_offer import FIRM_OFFER
-from .portfolio_bound import profit_bound
 
 PORTFOLIO = Problem(
     name="aggregator.portfolio",
@@ -20,15 +19,7 @@ PORTFOLIO = Problem(
     prices=portfolio.PortfolioPrices,
     violations=portfolio.violations,
     criteria=(
-        Criterion(
-            "risk_adjusted_profit",
-            "mean profit and the mean of its worst part, weighted",
-            "currency",
-            "max",
-            criteria.risk_adjusted_profit,
-            criteria.scale,
-            profit_bound,
-        ),
+        criteria.RISK_ADJUSTED_PROFIT,
         described("expected_profit", "mean profit", "currency", "max", criteria.expected_profit),
         described("tail_profit", "mean of the worst part of profits", "currency", "max", criteria.tail_profit),
         described("carbon_kg", "mean emissions of imports", "kg", "min", criteria.carbon_kg),
